@@ -92,7 +92,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__chat)
-            opts="-n -w -4 -6 -v -q -h -c -O -V --nick --time --frame --send --no-stdin --host --headless --max-clients --max-per-address --queue --max-frame-total --unix-mode --allow --deny --reconnect --connect-timeout --bind --tls --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --tls-self-signed --tls-client-ca --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --help --wait --count --output --version"
+            opts="-n -w -4 -6 -v -q -h -c -O -V --nick --time --frame --send --no-stdin --host --headless --max-clients --max-per-address --queue --max-frame-total --unix-mode --allow --deny --reconnect --connect-timeout --bind --via --via-password-file --tls --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --tls-self-signed --tls-client-ca --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --help --wait --count --output --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -171,6 +171,28 @@ _wirecat() {
                     ;;
                 --bind)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --via-password-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --tls)
@@ -403,7 +425,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__echo)
-            opts="-w -4 -6 -v -q -h -c -O -V --tcp --udp --delay --drop --frame --max-frame --max-frame-total --read-size --prefix --quit-word --stop-word --threads --unix-mode --allow --deny --idle-timeout --ping --interval --size --conns --max-loss --connect-timeout --tls --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --tls-self-signed --tls-client-ca --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --help --wait --count --output --version"
+            opts="-w -4 -6 -v -q -h -c -O -V --tcp --udp --delay --drop --frame --max-frame --max-frame-total --read-size --prefix --quit-word --stop-word --threads --unix-mode --allow --deny --idle-timeout --ping --interval --size --conns --max-loss --connect-timeout --via --via-password-file --tls --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --tls-self-signed --tls-client-ca --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --help --wait --count --output --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -533,6 +555,28 @@ _wirecat() {
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --via-password-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
                     fi
                     return 0
                     ;;
@@ -1142,7 +1186,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__connect)
-            opts="-w -n -C -4 -6 -z -v -q -h -c -O -V --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --proxy-protocol --exec --sh --tls --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --replay --replay-timing --unix-mode --verbose --quiet --events --log --color --tag --help --input --wait --count --version"
+            opts="-w -n -C -4 -6 -z -v -q -h -c -O -V --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --proxy-protocol --via --via-password-file --exec --sh --tls --starttls --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --replay --replay-timing --unix-mode --verbose --quiet --events --log --color --tag --help --input --wait --count --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1293,6 +1337,28 @@ _wirecat() {
                     COMPREPLY=($(compgen -W "v1 v2" -- "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --via-password-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --exec)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1302,6 +1368,10 @@ _wirecat() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
+                    return 0
+                    ;;
+                --starttls)
+                    COMPREPLY=($(compgen -W "smtp imap pop3 ftp ldap postgres" -- "${cur}"))
                     return 0
                     ;;
                 --tls-ca)
@@ -1451,7 +1521,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__serve)
-            opts="-1 -w -n -C -4 -6 -v -q -h -c -O -V --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --max-per-address --threads --greet --allow --deny --queue --slow --slow-after --max-frame-total --accept-proxy --proxy-protocol --unix-mode --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --tls-self-signed --tls-client-ca --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --replay --replay-timing --verbose --quiet --events --log --color --tag --help --input --wait --count --version"
+            opts="-1 -w -n -C -4 -6 -v -q -h -c -O -V --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --max-per-address --threads --greet --allow --deny --queue --slow --slow-after --max-frame-total --accept-proxy --proxy-protocol --via --via-password-file --unix-mode --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --tls-self-signed --tls-client-ca --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --replay --replay-timing --verbose --quiet --events --log --color --tag --help --input --wait --count --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1556,6 +1626,28 @@ _wirecat() {
                     ;;
                 --proxy-protocol)
                     COMPREPLY=($(compgen -W "v1 v2" -- "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --via-password-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --unix-mode)

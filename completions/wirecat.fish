@@ -113,8 +113,16 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l settle -
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r -f -a "(__fish_print_hostnames)"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l proxy-protocol -d 'Begin the connection with a header of the PROXY protocol, v1 or v2, which names its two ends' -r -f -a "v1\t''
 v2\t''"
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l via -d 'Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; a comma makes a chain, whose last one looks the name up' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l via-password-file -d 'Read the passwords of the proxies from FILE: a line for all, or one for each that has a USER [default: WIRECAT_PROXY_PASSWORD]' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l exec -d 'Run CMD with the connection as its stdin and stdout; its status is ours' -r -f -a "(__fish_complete_command)"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls -d 'Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l starttls -d 'Have the server go over to TLS first as its protocol does: smtp, imap, pop3, ftp, ldap or postgres; it implies --tls' -r -f -a "smtp\t''
+imap\t''
+pop3\t''
+ftp\t''
+ldap\t''
+postgres\t''"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-ca -d 'Trust the certificates of FILE (PEM), and no others [default: those of this machine]' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-pin -d 'Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-min-days -d 'Take no certificate that ends within N days' -r -f
@@ -187,6 +195,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow-after
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-frame-total -d 'The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l proxy-protocol -d 'Begin each connection of --forward with a header of the PROXY protocol, v1 or v2, which names the client' -r -f -a "v1\t''
 v2\t''"
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l via -d 'Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; a comma makes a chain, whose last one looks the name up' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l via-password-file -d 'Read the passwords of the proxies from FILE: a line for all, or one for each that has a USER [default: WIRECAT_PROXY_PASSWORD]' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r -f
@@ -640,6 +650,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l allow -d 'Let i
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l deny -d 'Do not let in clients of these networks or names, whatever is allowed; repeatable' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r -f -a "(__fish_print_hostnames)"
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l via -d 'Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; a comma makes a chain, whose last one looks the name up' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l via-password-file -d 'Read the passwords of the proxies from FILE: a line for all, or one for each that has a USER [default: WIRECAT_PROXY_PASSWORD]' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls -d 'Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-ca -d 'Trust the certificates of FILE (PEM), and no others [default: those of this machine]' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-pin -d 'Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable' -r -f
@@ -753,6 +765,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l size -d 'Bytes 
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l conns -d 'Probe on N connections at once [default: 1]' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l max-loss -d 'More loss than PCT is exit status 1 [default: 0]' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l connect-timeout -d 'Give up an attempt to connect after D [default: 10s]' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l via -d 'Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; a comma makes a chain, whose last one looks the name up' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l via-password-file -d 'Read the passwords of the proxies from FILE: a line for all, or one for each that has a USER [default: WIRECAT_PROXY_PASSWORD]' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls -d 'Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-ca -d 'Trust the certificates of FILE (PEM), and no others [default: those of this machine]' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-pin -d 'Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable' -r -f

@@ -44,6 +44,10 @@ module completions {
     [ "v1" "v2" ]
   }
 
+  def "nu-complete wirecat tcp-connect starttls" [] {
+    [ "smtp" "imap" "pop3" "ftp" "ldap" "postgres" ]
+  }
+
   def "nu-complete wirecat tcp-connect events" [] {
     [ "starting" "listening" "connecting" "connected" "connect-failed" "accepted" "negotiated" "tls" "joined" "left" "list" "tick" "data" "sent" "drained" "send-failed" "eof" "closed" "retry" "warning" "error" "stats" "stopping" "stopped" "summary" ]
   }
@@ -97,9 +101,12 @@ module completions {
     --reconnect               # Connect again when the connection is lost, and report what may be lost with it
     --bind: string            # Connect from this local address and port, or from unix:PATH
     --proxy-protocol: string@"nu-complete wirecat tcp-connect proxy_protocol" # Begin the connection with a header of the PROXY protocol, v1 or v2, which names its two ends
+    --via: string             # Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; a comma makes a chain, whose last one looks the name up
+    --via-password-file: path # Read the passwords of the proxies from FILE: a line for all, or one for each that has a USER [default: WIRECAT_PROXY_PASSWORD]
     --exec: string            # Run CMD with the connection as its stdin and stdout; its status is ours
     --sh                      # Run CMD by /bin/sh -c (with --exec)
     --tls: string             # Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]
+    --starttls: string@"nu-complete wirecat tcp-connect starttls" # Have the server go over to TLS first as its protocol does: smtp, imap, pop3, ftp, ldap or postgres; it implies --tls
     --tls-ca: path            # Trust the certificates of FILE (PEM), and no others [default: those of this machine]
     --tls-pin: string         # Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable
     --tls-insecure            # Take any certificate: whoever is between the two sides can read and change what they say
@@ -193,6 +200,8 @@ module completions {
     --max-frame-total: string # The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]
     --accept-proxy            # Take clients of proxies only, which begin with a header of the PROXY protocol (v1 or v2) within 3 s: the client that it names is the peer
     --proxy-protocol: string@"nu-complete wirecat tcp-serve proxy_protocol" # Begin each connection of --forward with a header of the PROXY protocol, v1 or v2, which names the client
+    --via: string             # Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; a comma makes a chain, whose last one looks the name up
+    --via-password-file: path # Read the passwords of the proxies from FILE: a line for all, or one for each that has a USER [default: WIRECAT_PROXY_PASSWORD]
     --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
@@ -573,6 +582,8 @@ module completions {
     --reconnect               # Connect again when the connection to the host is lost
     --connect-timeout: string # Give up an attempt to connect, over all addresses, after D [default: 10s]
     --bind: string            # Connect from this local address and port, or from unix:PATH
+    --via: string             # Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; a comma makes a chain, whose last one looks the name up
+    --via-password-file: path # Read the passwords of the proxies from FILE: a line for all, or one for each that has a USER [default: WIRECAT_PROXY_PASSWORD]
     --tls: string             # Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]
     --tls-ca: path            # Trust the certificates of FILE (PEM), and no others [default: those of this machine]
     --tls-pin: string         # Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable
@@ -659,6 +670,8 @@ module completions {
     --conns: string           # Probe on N connections at once [default: 1]
     --max-loss: string        # More loss than PCT is exit status 1 [default: 0]
     --connect-timeout: string # Give up an attempt to connect after D [default: 10s]
+    --via: string             # Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; a comma makes a chain, whose last one looks the name up
+    --via-password-file: path # Read the passwords of the proxies from FILE: a line for all, or one for each that has a USER [default: WIRECAT_PROXY_PASSWORD]
     --tls: string             # Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]
     --tls-ca: path            # Trust the certificates of FILE (PEM), and no others [default: those of this machine]
     --tls-pin: string         # Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable

@@ -20,6 +20,8 @@ use crate::report::{Attention, Settings};
 use crate::sessions::StreamSession;
 use crate::sessions::config::{Connect, Dialing};
 use crate::sockets::Address;
+#[cfg(feature = "tls")]
+use crate::sockets::dialogue::StarttlsProtocol;
 use crate::sockets::proxy_header::HeaderVersion;
 use crate::sys;
 use crate::values::parse_duration;
@@ -68,6 +70,11 @@ pub struct ConnectArgs {
     #[cfg(feature = "tls")]
     #[command(flatten)]
     pub tls: TlsArgs,
+    /// Have the server go over to TLS first as its protocol does: smtp, imap, pop3, ftp, ldap or
+    /// postgres; it implies --tls
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "PROTOCOL", help_heading = "TLS")]
+    pub starttls: Option<StarttlsProtocol>,
     /// Whom it trusts.
     #[cfg(feature = "tls")]
     #[command(flatten)]
@@ -114,7 +121,8 @@ pub(super) fn config(args: &ConnectArgs, mut report: Settings) -> Result<Connect
     routes.announced = args.proxy_protocol;
     routes.via = args.via.chain(&mut common)?;
     #[cfg(feature = "tls")]
-    if let Some(name) = &args.tls.tls {
+    if let Some(name) = args.tls.tls.as_deref().or(args.starttls.map(|_| "")) {
+        routes.starttls = args.starttls;
         let to = (&mut routes, &mut common);
         args.trust.apply(name, Some(&args.identity), address.as_ref(), to)?;
     }

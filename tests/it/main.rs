@@ -50,6 +50,7 @@
 //! | [`slow`] | SPEC 7: `--slow`, `--slow-after`, `--queue` |
 //! | [`smoke`] | SPEC 2: the main job in its simplest forms |
 //! | [`sockets`] | SPEC 5: `-O`, `--bind`, `-4`, `-6` |
+//! | `starttls` | SPEC 7, TLS: `--starttls` |
 //! | [`stdio`] | SPEC 6: standard streams that are sockets or somebody else's pipes, and the end of stdout |
 //! | [`stopping`] | SPEC 6, 9: how long an end takes that was asked for, and its status |
 //! | [`support`] | drives the binary; no tests |
@@ -114,6 +115,8 @@ mod simulation;
 mod slow;
 mod smoke;
 mod sockets;
+#[cfg(feature = "tls")]
+mod starttls;
 mod stdio;
 mod stopping;
 mod support;

@@ -76,6 +76,7 @@ const EMITTERS: &[Emitter] = &[
     emitter(Name::Negotiated, CHAT, &["--host", "tinyproto"], HOSTS_TOO),
     emitter(Name::Negotiated, ECHO, &["!--ping", "tinyproto"], SERVES_TOO),
     emitter(Name::Tls, CONNECT, &["--tls"], "with --tls"),
+    emitter(Name::Tls, CONNECT, &["--starttls"], "with --starttls"),
     emitter(Name::Tls, SERVE, &["tls server"], OF_SERVER),
     emitter(Name::Tls, SERVE, &["forward tls"], "with --forward tls:"),
     emitter(Name::Tls, CHAT, &["--tls"], "with --tls"),

@@ -21,7 +21,7 @@ const OF_TLS: &[&str] =
     &["--tls-ca", "--tls-pin", "--tls-insecure", "--tls-min-days", "--tls-cert", "--alpn"];
 
 pub(super) const RULES: &[Rule] = &[
-    rule(CONNECT, OF_TLS, &["!--tls"], NEEDS_TLS),
+    rule(CONNECT, OF_TLS, &["!--tls", "!--starttls"], NEEDS_TLS),
     rule(SERVE, TRUST, &["!forward tls"], NEEDS_FORWARD),
     rule(SERVE, &["--tls-client-ca"], &["!tls server"], NEEDS_CERTIFICATE),
     rule(SERVE, &["--alpn"], &["!tls server", "!forward tls"], NEEDS_CERTIFICATE),

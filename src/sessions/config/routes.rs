@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::Net;
 use crate::buffers::Budget;
 use crate::event_loop::{Id, Pool};
+#[cfg(feature = "tls")]
+use crate::sockets::dialogue::StarttlsProtocol;
 use crate::sockets::dialogue::{HeaderWriter, ViaChain};
 use crate::sockets::proxy_header::HeaderVersion;
 #[cfg(feature = "tls")]
@@ -44,6 +46,9 @@ pub struct RouteOptions {
     pub via: Option<ViaChain>,
     /// The header of the PROXY protocol that each connection begins with.
     pub announced: Option<HeaderVersion>,
+    /// How they go over to TLS, where they begin without it.
+    #[cfg(feature = "tls")]
+    pub starttls: Option<StarttlsProtocol>,
     /// What TLS on them asks for.
     #[cfg(feature = "tls")]
     pub tls: Option<ClientTls>,
@@ -80,6 +85,10 @@ impl Route {
         }
         if let Some(version) = options.announced {
             pool.converse(id, Box::new(HeaderWriter::new(version, options.client.clone())));
+        }
+        #[cfg(feature = "tls")]
+        if let Some(protocol) = options.starttls {
+            pool.converse(id, protocol.dialogue());
         }
         #[cfg(feature = "tls")]
         if let Some(tls) = &options.tls {
