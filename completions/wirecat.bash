@@ -803,7 +803,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__man)
-            opts="-h -V --help --version tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send chat echo events events-schema"
+            opts="-h -V --help --version tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send chat echo from-nc events events-schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

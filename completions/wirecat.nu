@@ -728,7 +728,7 @@ module completions {
   ]
 
   def "nu-complete wirecat man command" [] {
-    [ "tcp-connect" "tcp-serve" "udp-send" "udp-listen" "mcast-join" "mcast-send" "chat" "echo" "events" "events-schema" ]
+    [ "tcp-connect" "tcp-serve" "udp-send" "udp-listen" "mcast-join" "mcast-send" "chat" "echo" "from-nc" "events" "events-schema" ]
   }
 
   # Print a man page (try `wirecat man tcp-serve | man -l -`)

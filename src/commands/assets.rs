@@ -42,6 +42,7 @@ pub(super) fn man(page: Option<Page>) -> Asset {
         Some(Page::Chat) => deflated!("wirecat-chat.1"),
         Some(Page::McastSend) => deflated!("wirecat-mcast-send.1"),
         Some(Page::Echo) => deflated!("wirecat-echo.1"),
+        Some(Page::FromNc) => deflated!("wirecat-from-nc.7"),
         Some(Page::Events) => deflated!("wirecat-events.7"),
         Some(Page::EventsSchema) => deflated!("wirecat-events.schema.json"),
     }

@@ -151,6 +151,8 @@ pub enum Page {
     Chat,
     /// `wirecat-echo(1)`
     Echo,
+    /// `wirecat-from-nc(7)`: what nc, ncat and socat are here
+    FromNc,
     /// `wirecat-events(7)`: what programs read
     Events,
     /// The events as a JSON Schema

@@ -4,6 +4,7 @@
 
 mod completions;
 mod events;
+mod from_nc;
 mod limits;
 mod shells;
 #[path = "../it/support/skipped.rs"]
@@ -57,6 +58,7 @@ fn the_binary_prints_what_is_checked_in() {
         (&["man"], "man/wirecat.1"),
         (&["man", "tcp-connect"], "man/wirecat-tcp-connect.1"),
         (&["man", "tcp-serve"], "man/wirecat-tcp-serve.1"),
+        (&["man", "from-nc"], "man/wirecat-from-nc.7"),
         (&["man", "events"], "man/wirecat-events.7"),
         (&["man", "events-schema"], "man/wirecat-events.schema.json"),
     ] {

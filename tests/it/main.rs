@@ -18,6 +18,7 @@
 //! | [`files`] | SPEC 5: `--port-file`, `--record` and `--save` as files and FIFOs |
 //! | [`forward`] | SPEC 7: `--forward`; SPEC 10.20 |
 //! | [`frame_total`] | SPEC 6: `--max-frame-total` |
+//! | [`from_nc`] | the README's table of nc, ncat and socat, each line beside the tool itself |
 //! | [`gone`] | SPEC 6: peers that are gone while stdin is silent |
 //! | [`grammar`] | SPEC 6: `--frame` of a grammar, in the bytes of seven protocols |
 //! | [`half_close`] | SPEC 6: the half-close table, cell by cell |
@@ -82,6 +83,7 @@ mod expect;
 mod files;
 mod forward;
 mod frame_total;
+mod from_nc;
 mod gone;
 mod grammar;
 mod half_close;

@@ -1,5 +1,7 @@
-//! The recipes of the README's chapter for scripts, run as they stand there but for their ports:
+//! The recipes of the README, run as they stand there but for their ports:
 //! those of the README may be taken, here or by the tests of another checkout.
+
+mod more;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,30 +20,60 @@ use regex::{Captures, Regex};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
-use super::support::data::noise;
-use super::support::net::{accept, connect, read_all, read_exactly, read_what_comes};
-use super::support::{PATIENCE, Program, Running, program, skip, wirecat_path};
+use crate::support::data::noise;
+use crate::support::net::{accept, connect, read_all, read_exactly, read_what_comes};
+use crate::support::{PATIENCE, Program, Running, program, skip, wirecat_path};
 
 /// What tells the recipes apart.
-const RECIPES: [&str; 13] = [
-    "-z --wait",
-    "./run-tests",
-    "--expect",
+const RECIPES: &[&str] = &[
     "> copy",
     "< original",
-    "./send-metrics",
+    "| tar x",
+    "tar c docs",
+    "--save uploads",
+    "echo ruok",
+    "echo ping",
+    "unix:api.sock",
+    "--output dump",
+    "| jq",
     "tail",
+    "'sort -u'",
     "session.pcapng",
+    "-z --wait",
+    "--expect",
+    "--port-file",
+    "--on '",
+    "--reply 'HTTP",
+    "./run-tests",
     "--record session.ndjson",
     "--replay",
-    "mcast-join",
-    "unix:api.sock",
-    "--on '",
+    "| wirecat udp-send localhost",
+    "--reply=2s",
+    "udp-listen 70",
+    "./send-metrics",
+    "--seq rtp",
+    "-- wirecat mcast-send",
+    "--stats --max-loss",
+    "--duration 1s",
+    "--wait 5s",
+    "wirecat echo 70",
+    "--interval 10ms",
+    "--conns 50",
+    "--delay",
+    "--prefix",
+    "chat --host",
+    "chat localhost",
+    "chat 239",
+    "--hub --frame line 70",
+    "delim:",
+    "octet",
+    "u16@4",
+    "--frame obj",
 ];
 
 /// The README's port from which all others count.
 const FIRST: u16 = 7000;
-const PORTS: u16 = 14;
+const PORTS: u16 = 40;
 
 /// The port that stands for FIRST. The ones behind it are the tests' own as long as they run: one
 /// that looks for ports claims them by a listener on the first, which no recipe has.
@@ -49,7 +81,7 @@ fn first_port() -> u16 {
     static CLAIM: LazyLock<(TcpListener, u16)> = LazyLock::new(|| {
         let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
         // Below the ports that Linux gives to whoever asks for any.
-        let claim = (20_000..32_000).step_by(usize::from(PORTS)).find_map(|first| {
+        let claim = (20_000..26_000).step_by(usize::from(PORTS)).find_map(|first| {
             let claim = bind(first)?;
             (first + 1..first + PORTS).all(|port| bind(port).is_some()).then_some((claim, first))
         });
@@ -76,8 +108,8 @@ fn with_free_ports(text: &str) -> String {
 }
 
 fn lines() -> Vec<&'static str> {
-    let readme = include_str!("../../README.md");
-    let chapter = readme.split("## For scripts and CI").nth(1).expect("the chapter");
+    let readme = include_str!("../../../README.md");
+    let chapter = readme.split("## Recipes").nth(1).expect("the chapter");
     let chapter = chapter.split("\n## ").next().expect("its text");
     let blocks = chapter.split("```sh\n").skip(1);
     blocks.flat_map(|block| block.split("```").next().expect("its end").lines()).collect()
@@ -96,8 +128,11 @@ fn every_recipe_has_its_test() {
 /// The picture of a chat is the one that a test of the chat makes.
 #[test]
 fn the_picture_is_fresh() {
-    let picture = include_str!("chat/screen.txt");
-    assert!(include_str!("../../README.md").contains(picture), "README.md has another screen.txt");
+    let picture = include_str!("../chat/screen.txt");
+    assert!(
+        include_str!("../../../README.md").contains(picture),
+        "README.md has another screen.txt"
+    );
 }
 
 /// A directory to run recipes in.
@@ -274,7 +309,7 @@ fn a_session_becomes_a_mock_of_the_service() {
 
 #[test]
 fn multicast_works_on_this_machine() {
-    Kitchen::new().recipe("mcast-join").run().code(0);
+    Kitchen::new().recipe("-- wirecat mcast-send").run().code(0);
 }
 
 #[test]
@@ -310,7 +345,7 @@ fn a_command_hears_of_every_guest() {
 
 #[test]
 fn the_program_in_the_readme_is_a_server() {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../../README.md");
     let text = readme.split("```python\n").nth(1).and_then(|rest| rest.split("```").next());
     let kitchen = Kitchen::new();
     let text = with_free_ports(text.expect("a program"));
@@ -324,6 +359,21 @@ fn the_program_in_the_readme_is_a_server() {
     client.write_all(b"hello\nthere\n").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&client), b"HELLO\nTHERE\n");
+    // Bytes that are no text come back as they are.
+    let mut bytes = noise(20_000);
+    bytes.push(b'\n');
+    let mut client = connect(&local(7013).to_string());
+    client.write_all(&bytes).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let whole = read_all(&client);
+    assert_eq!(whole.len(), bytes.len());
+    let lines =
+        |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    for (sent, came) in lines(&bytes).into_iter().zip(lines(&whole)) {
+        let expected =
+            str::from_utf8(&sent).map_or(sent.clone(), |text| text.to_uppercase().into());
+        assert_eq!(came, expected);
+    }
 }
 
 /// Ends a pipeline whose parts would not end with the shell.
