@@ -44,6 +44,8 @@ pub(super) struct Handshaking {
     listener: Id,
     /// Which handshake of the listener comes next.
     next: usize,
+    /// Who it is, which the kernel forgets of a client that has gone.
+    peer: Endpoint,
 }
 
 impl fmt::Debug for AcceptHandshake {
@@ -91,7 +93,7 @@ impl Pool {
             return Ok(());
         }
         let id = self.add_connection(transport, ChannelPhase::Connecting)?;
-        self.handshakes.insert(id, Handshaking { listener, next: 0 });
+        self.handshakes.insert(id, Handshaking { listener, next: 0, peer });
         self.begin_handshake(id);
         handler.on(self, Event::Handshaking { listener });
         Ok(())
@@ -99,7 +101,7 @@ impl Pool {
 
     /// Begins the next handshake of an accepted connection; false where none is left.
     pub(super) fn begin_handshake(&mut self, id: Id) -> bool {
-        let Some(Handshaking { listener, next }) = self.handshakes.get_mut(id) else {
+        let Some(Handshaking { listener, next, .. }) = self.handshakes.get_mut(id) else {
             return false;
         };
         let (listener, at) = (*listener, *next);
@@ -126,11 +128,11 @@ impl Pool {
         }
     }
 
-    /// The listener of a connection whose handshake is over, well or not.
-    pub(super) fn end_handshake(&mut self, id: Id) -> Option<Id> {
-        let Handshaking { listener, .. } = self.handshakes.remove(id)?;
+    /// The listener and the peer of a connection whose handshake is over, well or not.
+    pub(super) fn end_handshake(&mut self, id: Id) -> Option<(Id, Endpoint)> {
+        let Handshaking { listener, peer, .. } = self.handshakes.remove(id)?;
         self.timers.disarm(AnyTimer::own(Some(id), OwnPurpose::Connect));
-        Some(listener)
+        Some((listener, peer))
     }
 
     /// Takes a connection out whose handshake has failed; `Err` gives the error back where it has none.
@@ -140,8 +142,9 @@ impl Pool {
         error: io::Error,
         handler: &mut dyn Handler,
     ) -> Result<(), io::Error> {
-        let Some(listener) = self.end_handshake(id) else { return Err(error) };
-        let peer = self.peer(id).unwrap_or_default();
+        let Some((listener, accepted)) = self.end_handshake(id) else { return Err(error) };
+        // A proxy may have named another.
+        let peer = self.peer(id).filter(|peer| !peer.is_unknown()).unwrap_or(accepted);
         self.remove(id);
         handler.on(self, Event::HandshakeFailed { listener, peer, error });
         Ok(())
@@ -172,7 +175,7 @@ impl Pool {
         (peer, local): (Endpoint, Endpoint),
         handler: &mut dyn Handler,
     ) {
-        let Some(listener) = self.end_handshake(id) else {
+        let Some((listener, _)) = self.end_handshake(id) else {
             return handler.on(self, Event::Connected { id, peer, local });
         };
         self.frame_accepted(id, listener);

@@ -58,6 +58,7 @@
 //! | [`terminal`] | SPEC 6 at a terminal: job control, the line that is typed |
 //! | [`threads`] | SPEC 7: `--threads` |
 //! | [`tinyproto`] | SPEC 6: `--frame tinyproto`, byte by byte |
+//! | `trust` | SPEC 7, TLS: who is trusted, bad certificates, keys and files, pins |
 //! | [`udp`] | SPEC 7, udp-send and udp-listen |
 //! | [`unix_mode`] | SPEC 7: `--unix-mode` |
 //! | [`unix_names`] | SPEC 1.7: unix peers with any name that the kernel allows |
@@ -125,6 +126,8 @@ mod support;
 mod terminal;
 mod threads;
 mod tinyproto;
+#[cfg(feature = "tls")]
+mod trust;
 mod udp;
 mod unix_mode;
 mod unix_names;

@@ -159,6 +159,24 @@ pub const LIMITS: &[Limit] = &[
     )
     .begin("Handshakes"),
     limit(
+        "what a proxy says (--via), or a server before TLS (--starttls)",
+        "{} within --connect-timeout",
+        &[(Mark(16 << 10), "sockets/dialogue/mod.rs MOST")],
+        "the connection is closed, and has failed with exit status 8",
+        "src/sockets/dialogue/tests.rs an_http_proxy_refuses_in_its_own_words",
+    ),
+    limit(
+        "the handshake of TLS, and what waits of it until a message is whole",
+        "{}; {} of a server, {} of a client",
+        &[
+            (seconds(10), "event_loop/tls_stream.rs DEADLINE"),
+            (Mark(96 << 10), "event_loop/tls_stream.rs CLIENT_HANDSHAKE"),
+            (Mark(18 << 10), "event_loop/tls_stream.rs SERVER_HANDSHAKE"),
+        ],
+        "the connection is closed; that of a client has failed with exit status 8",
+        "src/event_loop/tls_stream/tests.rs a_handshake_without_end_is_no_handshake",
+    ),
+    limit(
         "the handshake of --frame tinyproto",
         "{}",
         &[(seconds(10), "sessions/streams/deadlines.rs HELLO")],

@@ -242,8 +242,11 @@ impl StreamSession {
             }
             _ => plain(error),
         };
-        let text = format!("the client {peer} was closed: {cause}");
-        let kind = HandshakeError::of(error).map_or(Kind::Proxy, |error| error.kind);
+        let handshake = HandshakeError::of(error);
+        let fix = handshake.and_then(|error| error.fix.as_deref());
+        let fix = fix.map_or_else(String::new, |fix| format!(" ({fix})"));
+        let text = format!("the client {peer} was closed: {cause}{fix}");
+        let kind = handshake.map_or(Kind::Proxy, |error| error.kind);
         self.core.console.warn(pool, kind, &text);
     }
 

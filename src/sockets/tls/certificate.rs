@@ -47,6 +47,14 @@ impl PeerCertificate {
     }
 }
 
+/// Whether a certificate names itself as its issuer.
+pub(super) fn is_self_issued(der: &CertificateDer<'_>) -> bool {
+    Certificate::from_der(der).is_ok_and(|certificate| {
+        let parts = certificate.tbs_certificate();
+        parts.issuer() == parts.subject()
+    })
+}
+
 /// A host name or an address of a certificate; there are others, such as those of people.
 fn name(name: &GeneralName) -> Option<String> {
     match name {

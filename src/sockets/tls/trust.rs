@@ -17,7 +17,7 @@ use rustls::{
     SignatureScheme,
 };
 
-use super::certificate::{date, time};
+use super::certificate::{self, date, time};
 use super::{PeerCertificate, Pins, provider};
 use crate::error::{Failure, HandshakeError, Status};
 use crate::kind::Kind;
@@ -84,7 +84,7 @@ impl ServerTrust {
         let Some(chain) = &self.chain else { return Ok(()) };
         if !self.authorities.contains(leaf) {
             let verified = chain.verify_server_cert(leaf, intermediates, name, ocsp, now);
-            return verified.map(drop).map_err(|error| of_an_issuer(error, leaf));
+            return verified.map(drop).map_err(|error| more_exactly(error, leaf));
         }
         // It is trusted itself, and so nobody else is asked. Most certificates that are made by hand are
         // authorities as well, which the check of a chain takes for no server's.
@@ -202,7 +202,7 @@ impl ClientCertVerifier for ClientTrust {
     ) -> Result<ClientCertVerified, Error> {
         if !self.authorities.contains(leaf) {
             let verified = self.chain.verify_client_cert(leaf, intermediates, now);
-            return verified.map_err(|error| of_an_issuer(error, leaf));
+            return verified.map_err(|error| more_exactly(error, leaf));
         }
         check_dates(leaf, now)?;
         Ok(ClientCertVerified::assertion())
@@ -246,9 +246,16 @@ fn check_dates(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
     Ok(())
 }
 
-/// Says of a date that it is that of an issuer, where the leaf has another.
-fn of_an_issuer(error: Error, leaf: &CertificateDer<'_>) -> Error {
+/// Says of a date that it is that of an issuer, where the leaf has another; and of an authority that has
+/// signed itself that nobody trusts it, as most certificates that are made by hand are such.
+fn more_exactly(error: Error, leaf: &CertificateDer<'_>) -> Error {
     let Error::InvalidCertificate(why) = &error else { return error };
+    if let CertificateError::Other(other) = why
+        && other.to_string() == "CaUsedAsEndEntity"
+        && certificate::is_self_issued(leaf)
+    {
+        return CertificateError::UnknownIssuer.into();
+    }
     let (at, kind, what) = match why {
         CertificateError::ExpiredContext { not_after, .. } => {
             (not_after, Kind::TlsExpired, "ended")

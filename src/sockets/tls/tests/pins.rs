@@ -127,6 +127,22 @@ proptest! {
     }
 
     #[test]
+    fn no_bytes_of_a_file_do_harm(
+        text in "((-----(BEGIN|END) (RSA )?(PRIVATE KEY|CERTIFICATE)-----|[A-Za-z0-9+/=]{0,9}|[ :!-])[\\r\\n]?){0,30}",
+        bytes in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let bytes = [text.as_bytes(), &bytes, text.as_bytes()].concat();
+        let lines = bytes.split(|byte| *byte == b'\n').count();
+        match pem::sections(&bytes) {
+            Ok(sections) => {
+                prop_assert!(!sections.is_empty());
+                prop_assert!(sections.iter().all(|section| (1..=lines).contains(&section.line)));
+            }
+            Err(bad) => prop_assert!(bad.line.is_none_or(|line| (1..=lines).contains(&line))),
+        }
+    }
+
+    #[test]
     fn sections_come_back_from_what_was_written(
         sections in prop::collection::vec(("[A-Z ]{1,20}", prop::collection::vec(any::<u8>(), 0..300)), 1..4),
         dos in any::<bool>(),
