@@ -859,4 +859,4 @@ end
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send chat echo" -a "(__wirecat_interfaces)"
 complete -c wirecat -n "__fish_wirecat_using_subcommand help" -f -a "tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send chat echo help completions man"
 complete -c wirecat -n "__fish_wirecat_using_subcommand completions" -f -a "bash zsh fish powershell elvish nushell"
-complete -c wirecat -n "__fish_wirecat_using_subcommand man" -f -a "tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send chat echo events events-schema"
+complete -c wirecat -n "__fish_wirecat_using_subcommand man" -f -a "tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send chat echo from-nc events events-schema"

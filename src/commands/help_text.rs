@@ -164,7 +164,7 @@ Commands (one a line of stdin):
   /connect ADDR      {\"connect\":ADDR}              one more connection (tcp-*)
   /listen ADDR       {\"listen\":ADDR}               one more listener (tcp-*)
   /list  /stats      {\"list\":true} {\"stats\":true}  list, stats events
-  /tick TIME         {\"tick\":TIME}                a tick event a TIME, or off
+  /tick TIME         {\"tick\":TIME}                  a tick event a TIME, or off
   /join G  /leave G  {\"join\":G} {\"leave\":G}        a group (mcast-join)
   /quit              {\"quit\":true}                 drain and stop
   The end of stdin is /quit. A bad command is an error event and ends nothing.
@@ -184,7 +184,7 @@ Commands (one a line of stdin):
   /to PEER TEXT      {\"send\":TEXT,\"to\":PEER}       to HOST:PORT or unix:PATH
                      {\"b64\":...} {\"hex\":...}       bytes instead of TEXT
   /list  /stats      {\"list\":true} {\"stats\":true}  list, stats events
-  /tick TIME         {\"tick\":TIME}                a tick event a TIME, or off
+  /tick TIME         {\"tick\":TIME}                  a tick event a TIME, or off
   /quit              {\"quit\":true}                 drain and stop
   Each message is answered by sent or send-failed, with its line; a datagram
   that is refused later is one more send-failed, without a line. Answers are

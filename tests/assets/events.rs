@@ -10,6 +10,7 @@ use wirecat::report::{Name, keys};
 use wirecat::vocabulary::Word;
 
 use super::check;
+use super::manual::{DATE, finish};
 
 const ABOUT: &[&str] = &[
     "wirecat reports what happens as events. For a person they are lines of words on stderr; -q, -v, \
@@ -63,13 +64,15 @@ fn the_example_fits_the_schema() {
 fn page() -> String {
     let mut roff = Roff::new();
     let version = concat!("wirecat ", env!("CARGO_PKG_VERSION"));
-    roff.control("TH", ["wirecat-events", "7", "", version, "Events"]);
+    roff.control("TH", ["wirecat-events", "7", DATE, version, "Events"]);
     roff.control("SH", ["NAME"]);
-    roff.text([roman("wirecat-events - what wirecat tells, and how programs read it")]);
+    roff.text([roman("wirecat-events - what wirecat reports, and how programs read it")]);
     roff.control("SH", ["DESCRIPTION"]);
-    for paragraph in ABOUT {
+    for (at, paragraph) in ABOUT.iter().enumerate() {
+        if at > 0 {
+            roff.control("PP", []);
+        }
         roff.text([roman(*paragraph)]);
-        roff.control("PP", []);
     }
     roff.control("SH", ["EVENTS"]);
     Name::ALL.iter().for_each(|name| describe(&mut roff, *name));
@@ -97,7 +100,7 @@ fn page() -> String {
     roff.text([roman(
         "wirecat(1). The same as a JSON Schema (draft 2020-12): wirecat man events-schema",
     )]);
-    roff.to_roff()
+    finish(&roff.to_roff())
 }
 
 fn describe(roff: &mut Roff, name: Name) {
