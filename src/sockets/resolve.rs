@@ -214,8 +214,14 @@ fn lookup(name: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, Fail
     };
     // No flags: AI_ADDRCONFIG leaves out a family of which only loopback has an address, and with
     // it names such as localhost (getaddrinfo(3)).
-    let found = dns_lookup::getaddrinfo(Some(name), None, Some(hints))
-        .map_err(|error| unresolved(name, family, error))?;
+    let found = match dns_lookup::getaddrinfo(Some(name), None, Some(hints)) {
+        Ok(found) => found,
+        // An empty root directory has no /etc/hosts.
+        Err(_) if is_localhost(name) => {
+            return resolve(&Host::Loopback, port, family, Purpose::Connect);
+        }
+        Err(error) => return Err(unresolved(name, family, error)),
+    };
     let mut addresses = Vec::new();
     for info in found.flatten() {
         let address = with_port(info.sockaddr, port);
@@ -224,6 +230,11 @@ fn lookup(name: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, Fail
         }
     }
     Ok(addresses)
+}
+
+/// Whether a name means loopback, whatever the resolver knows (RFC 6761 section 6.3).
+fn is_localhost(name: &str) -> bool {
+    name.strip_suffix('.').unwrap_or(name).eq_ignore_ascii_case("localhost")
 }
 
 /// Why the resolver has no address for the name.
@@ -279,6 +290,13 @@ mod tests {
         assert_eq!(addresses, unique);
         assert!(addresses.iter().all(|address| address.ends_with(":80")));
         assert_eq!(resolved(&name, Family::V4, Purpose::Connect), ["127.0.0.1:80"]);
+    }
+
+    #[test]
+    fn localhost_is_known_without_a_resolver() {
+        assert!(["localhost", "LocalHost", "localhost."].into_iter().all(is_localhost));
+        let others = ["localhos", "my.localhost.org", "localhost..", ""];
+        assert!(!others.into_iter().any(is_localhost));
     }
 
     #[test]

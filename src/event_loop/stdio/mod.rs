@@ -40,6 +40,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use bytes::{Buf, Bytes};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::net::Shutdown;
+use rustix::pipe::PipeFlags;
 
 use super::id::Id;
 use super::lifecycle::Directions;
@@ -137,6 +138,8 @@ pub fn release_output(kind: StdioKind) {
     let _ = match kind {
         StdioKind::Socket => rustix::net::shutdown(rustix::stdio::stdout(), Shutdown::Write),
         _ => rustix::fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+            // An empty root directory has none. Nothing is written any more that could be missed.
+            .or_else(|_| rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map(|(_, sink)| sink))
             .and_then(|null| rustix::stdio::dup2_stdout(&null)),
     };
 }
