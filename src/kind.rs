@@ -130,6 +130,26 @@ impl Kind {
             _ => None,
         }
     }
+
+    /// Whether a handshake that fails so has ended with an alert of TLS, from one side or the other.
+    pub(crate) const fn has_alert(self) -> bool {
+        matches!(
+            self,
+            Self::Tls
+                | Self::TlsAlpn
+                | Self::TlsBroken
+                | Self::TlsCertificate
+                | Self::TlsClientCertificate
+                | Self::TlsExpired
+                | Self::TlsExpiresSoon
+                | Self::TlsName
+                | Self::TlsNotYetValid
+                | Self::TlsPin
+                | Self::TlsRejected
+                | Self::TlsUntrusted
+                | Self::TlsVersion
+        )
+    }
 }
 
 impl From<&io::Error> for Kind {

@@ -25,6 +25,7 @@ use super::lifecycle::ChannelPhase;
 use super::pool::{Pool, PoolSource};
 use super::timers::{AnyTimer, OwnPurpose};
 use super::transport::Transport;
+use crate::kind::Kind;
 use crate::recording::Role;
 use crate::sockets::{Endpoint, StreamSocket};
 
@@ -145,6 +146,13 @@ impl Pool {
         let Some((listener, accepted)) = self.end_handshake(id) else { return Err(error) };
         // A proxy may have named another.
         let peer = self.peer(id).filter(|peer| !peer.is_unknown()).unwrap_or(accepted);
+        // FIN is how a service ends that has taken what came. Behind an alert of TLS it does no harm, for
+        // the client knows, and RST might overtake the alert.
+        if !Kind::from(&error).has_alert()
+            && let Some(channel) = self.channel_mut(id)
+        {
+            channel.transport.reset();
+        }
         self.remove(id);
         handler.on(self, Event::HandshakeFailed { listener, peer, error });
         Ok(())
