@@ -220,6 +220,8 @@
 //! | what `--threads` excludes, who accepts for several loops | `commands/rules/threads.rs`, `threads/mod.rs` |
 //! | which bytes pass without being looked at, and how | `sessions/streams/linking.rs`, `event_loop/link/movers.rs` |
 //! | when a direction ends, what becomes of a slow client | `protocol::relay`, `protocol::slow` |
+//! | who is trusted, what is said of a handshake of TLS that fails | `sockets/tls/trust.rs`, `sockets/tls/words.rs` |
+//! | what bounds what a peer can make grow | its constant and its `debug_assert!`, and its row in `commands/limits/table.rs` |
 //!
 //! # What to know
 //!
