@@ -4,6 +4,7 @@ use clap::{Arg, Command};
 
 use super::args::take_hyphens;
 use super::help;
+use super::via::PROXIES;
 
 pub(super) const EXIT_STATUS: &str = "\
 Exit status:
@@ -47,6 +48,7 @@ Examples:
   wirecat tcp-connect --wait 30s db:5432 < query   wait for the server first
   wirecat tcp-connect --frame line -c 1 :7000      one line as the answer
   wirecat tcp-connect --replay session :7000       a recorded session, as a test
+  wirecat tcp-connect --via socks5://gw:1080 db:80 by way of a proxy
   wirecat tcp-connect unix:/run/app.sock           a unix socket";
 
 const SERVE_EXAMPLES: &str = "\
@@ -238,7 +240,16 @@ const TEXTS: &[HelpText] = &[
                 "Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout",
             ),
         ],
-        after: &[CONNECT_EXAMPLES, FRAMINGS, ENDS, COMMANDS, STREAM_COMMANDS, ADDRESSES, VALUES],
+        after: &[
+            CONNECT_EXAMPLES,
+            FRAMINGS,
+            ENDS,
+            COMMANDS,
+            STREAM_COMMANDS,
+            ADDRESSES,
+            PROXIES,
+            VALUES,
+        ],
     },
     HelpText {
         command: "tcp-serve",
@@ -255,7 +266,16 @@ const TEXTS: &[HelpText] = &[
                 "Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout backlog",
             ),
         ],
-        after: &[SERVE_EXAMPLES, FRAMINGS, ENDS, COMMANDS, STREAM_COMMANDS, ADDRESSES, VALUES],
+        after: &[
+            SERVE_EXAMPLES,
+            FRAMINGS,
+            ENDS,
+            COMMANDS,
+            STREAM_COMMANDS,
+            ADDRESSES,
+            PROXIES,
+            VALUES,
+        ],
     },
     HelpText {
         command: "udp-send",
@@ -331,7 +351,7 @@ const TEXTS: &[HelpText] = &[
                 "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; without a group: mss keepalive nodelay user-timeout; with --host: backlog",
             ),
         ],
-        after: &[CHAT_EXAMPLES, CHAT_COMMANDS, ADDRESSES, VALUES],
+        after: &[CHAT_EXAMPLES, CHAT_COMMANDS, ADDRESSES, PROXIES, VALUES],
     },
     HelpText {
         command: "echo",
@@ -350,7 +370,7 @@ const TEXTS: &[HelpText] = &[
                 "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; with --tcp, or --ping over TCP: mss keepalive nodelay user-timeout; with --tcp: backlog",
             ),
         ],
-        after: &[ECHO_EXAMPLES, ECHO_NOTES, FRAMINGS, ADDRESSES, VALUES],
+        after: &[ECHO_EXAMPLES, ECHO_NOTES, FRAMINGS, ADDRESSES, PROXIES, VALUES],
     },
 ];
 
