@@ -48,7 +48,7 @@ Examples:
   wirecat tcp-connect --wait 30s db:5432 < query   wait for the server first
   wirecat tcp-connect --frame line -c 1 :7000      one line as the answer
   wirecat tcp-connect --replay session :7000       a recorded session, as a test
-  wirecat tcp-connect --via socks5://gw:1080 db:80 by way of a proxy
+  wirecat tcp-connect --via http://gw:3128 db:80   by way of a proxy
   wirecat tcp-connect unix:/run/app.sock           a unix socket";
 
 const SERVE_EXAMPLES: &str = "\
