@@ -18,11 +18,12 @@ use crate::sockets::dialogue::ViaChain;
 pub(super) const PROXIES: &str = "\
 Proxies (--via):
   socks5://HOST:PORT  http://HOST:PORT   SOCKS5 (RFC 1928), HTTP CONNECT
-  URL,URL     the first proxy is asked for the second one, the last one for ADDR, which it looks up
-  USER@HOST   the password stands in WIRECAT_PROXY_PASSWORD or in the file of --via-password-file
-  The peer of events is ADDR as it was written, the local address that of the socket. -4, -6 and
-  --bind are about the first proxy. A port without a host is one of the last proxy's machine.
-  A capture (--record FILE.pcapng) has what is said to proxies, and so the password.";
+  URL,URL     the first one is asked for the second one, the last one for ADDR
+  USER@HOST   its password is in WIRECAT_PROXY_PASSWORD or a file
+  The last proxy looks ADDR up; a port alone is one of its machine. In events
+  the peer is ADDR as it was written, and the local address that of the
+  socket. -4 and -6 are about the first proxy. A capture (pcapng) has what is
+  said to proxies, and so the password.";
 
 /// Has the password of the proxies, where no file has it.
 const VARIABLE: &str = "WIRECAT_PROXY_PASSWORD";

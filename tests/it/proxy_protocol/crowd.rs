@@ -6,18 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::{ask, serve, stop};
 use crate::support::net::{connect, listener_with_backlog, read_what_comes, until_reset};
-use crate::support::{Running, wirecat};
+use crate::support::proc::peak_kib;
+use crate::support::wirecat;
 
 const COUNT: usize = 2000;
 /// Most that so many may cost, in KiB.
 const MOST: u64 = 40 * 1024;
-
-/// The most memory that a process has had, in KiB (proc_pid_status(5)).
-fn peak(of: &Running) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", of.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
 
 /// They send nothing, or half of a header; good clients are served meanwhile.
 #[test]
@@ -26,7 +20,7 @@ fn silent_clients_cost_little_and_go() {
     let (mut server, address) = serve("--reply hi -O backlog=4096");
     let good = ask(&address, b"PROXY UNKNOWN\r\n", 1000);
     assert_eq!(good, b"hi");
-    let before = peak(&server);
+    let before = peak_kib(server.pid());
     let half = [&b"PROXY TCP4 192.0.2.1 "[..], &[b'1'; 60]].concat();
     let begun = Instant::now();
     let mut silent: Vec<TcpStream> = Vec::new();
@@ -47,7 +41,7 @@ fn silent_clients_cost_little_and_go() {
         assert_eq!(until_reset(client), b"");
     }
     assert!(begun.elapsed() >= Duration::from_secs(3));
-    let cost = peak(&server).saturating_sub(before);
+    let cost = peak_kib(server.pid()).saturating_sub(before);
     assert!(cost < MOST, "{cost} KiB");
     let warnings = server.wait_for_events("warning", COUNT);
     assert!(warnings.iter().all(|warning| warning["kind"] == "proxy"));
@@ -65,12 +59,12 @@ fn silent_proxies_cost_little_and_go() {
     );
     let mut server = wirecat(words.split_whitespace()).start();
     let here = server.address();
-    let before = peak(&server);
+    let before = peak_kib(server.pid());
     let clients: Vec<TcpStream> = (0..COUNT).map(|_| connect(&here)).collect();
     for client in &clients {
         assert_eq!(read_what_comes(client), b"");
     }
-    let cost = peak(&server).saturating_sub(before);
+    let cost = peak_kib(server.pid()).saturating_sub(before);
     assert!(cost < MOST, "{cost} KiB");
     drop(proxy);
 }

@@ -74,12 +74,6 @@ impl Program {
         self
     }
 
-    /// This variable is in its environment.
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
-        self.command.env(name, value);
-        self
-    }
-
     /// Anything else about the process.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Command)) -> Self {
         change(&mut self.command);

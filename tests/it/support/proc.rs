@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use libc::{SIGHUP, SIGINT};
 
+use super::Program;
+
 /// A field of `/proc/PID/status`, such as `VmHWM`, without its unit.
 pub(crate) fn status(pid: u32, field: &str) -> String {
     let status = read_to_string(format!("/proc/{pid}/status")).expect("a process");
@@ -54,4 +56,12 @@ pub(crate) fn let_children_hear_signals() {
             }
         }
     });
+}
+
+impl Program {
+    /// This variable is in its environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
 }
