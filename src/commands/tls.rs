@@ -2,15 +2,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
+use rustls::KeyLog;
 
 use super::rules::refuse;
 use crate::error::Failure;
 use crate::kind::Kind;
 use crate::sessions::config::{Common, Net, RouteOptions};
 use crate::sockets::tls::{
-    ClientTls, ClientTlsOptions, IdentityFiles, Pins, ServerIdentity, ServerTls, ServerTlsOptions,
+    ClientTls, ClientTlsOptions, IdentityFiles, KeyLogFile, Pins, ServerIdentity, ServerTls,
+    ServerTlsOptions,
 };
 use crate::sockets::{Address, Host};
 
@@ -88,6 +91,11 @@ fn check_alpn(names: &[String]) -> Result<(), Failure> {
     }
 }
 
+/// Where the secrets of sessions go, where the environment names a file.
+fn key_log() -> Result<Option<Arc<dyn KeyLog>>, Failure> {
+    Ok(KeyLogFile::of_environment()?.map(|file| file as Arc<dyn KeyLog>))
+}
+
 impl IdentityArgs {
     fn files(&self) -> Option<IdentityFiles> {
         let certificate = self.tls_cert.clone()?;
@@ -122,7 +130,7 @@ impl TrustArgs {
             min_days: self.tls_min_days,
             identity: identity.and_then(IdentityArgs::files),
             alpn,
-            key_log: None,
+            key_log: key_log()?,
         })?;
         common.warnings.extend_from_slice(tls.warnings());
         if self.tls_insecure {
@@ -154,7 +162,7 @@ impl ServerTlsArgs {
             identity: identity_files,
             client_authorities: self.tls_client_ca.clone(),
             alpn: identity.alpn.clone(),
-            key_log: None,
+            key_log: key_log()?,
         })?;
         common.warnings.extend_from_slice(tls.warnings());
         net.tls = Some(tls);

@@ -210,8 +210,7 @@ impl Channel {
             return SendOutcome::Gone;
         }
         let mut rest = bytes;
-        // Nothing may be written past a queue, or the order would change. Up to EAGAIN, for only
-        // after that does an edge report room.
+        // Nothing may be written past a queue. Up to EAGAIN: only after that an edge reports room.
         while self.queue.is_empty() && !rest.is_empty() && self.can_write() {
             let count = self.write(&[IoSlice::new(rest)], now);
             rest = rest.get(count..).unwrap_or_default();
@@ -337,10 +336,11 @@ impl Channel {
     }
 
     fn send_fin(&mut self, now: Instant) {
-        // FIN would show the peer a whole stream. The RST goes out when the socket is closed with
-        // SO_LINGER 0 (socket(7)).
+        // FIN would show a whole stream: RST is sent at close(2) (SO_LINGER 0), behind what is kept.
         if self.close_mode == CloseMode::ResetWhenAcked {
-            self.writing = Half::Ended;
+            if !self.transport.needs_flush() {
+                self.writing = Half::Ended;
+            }
             return;
         }
         match self.transport.finish() {

@@ -78,7 +78,7 @@ pub use lifecycle::{CloseMode, Directions};
 pub use mailbox::{Mail, Mailbox, Query};
 pub use opening::Network;
 pub use pool::Pool;
-pub use recorder::{Recorder, SharedRecorder};
+pub use recorder::{Recorder, SharedRecorder, StreamRecording};
 pub use sender::Sender;
 pub use signals::Signal;
 pub use stdio::Memory;

@@ -35,6 +35,11 @@ pub trait Recorder: Send {
         0
     }
 
+    /// Whether it sees the bytes of the wire, also where they are those of TLS, and not what TLS carries.
+    fn sees_wire(&self) -> bool {
+        true
+    }
+
     /// Nothing more will be seen.
     ///
     /// # Errors
@@ -53,12 +58,14 @@ const RETRY: Duration = Duration::from_millis(10);
 pub struct SharedRecorder {
     recorder: Arc<Mutex<dyn Recorder>>,
     count: Arc<AtomicU64>,
+    sees_wire: bool,
 }
 
 impl SharedRecorder {
     /// Wraps a recorder so that the transports of a pool can share it.
     pub fn new(recorder: impl Recorder + 'static) -> Self {
-        Self { recorder: Arc::new(Mutex::new(recorder)), count: Arc::default() }
+        let sees_wire = recorder.sees_wire();
+        Self { recorder: Arc::new(Mutex::new(recorder)), count: Arc::default(), sees_wire }
     }
 
     /// The number of the next flow.
@@ -119,10 +126,20 @@ impl SocketRecorder {
     }
 }
 
+/// The recording of a stream, which moves from its wire to what TLS on it carries.
+pub struct StreamRecording {
+    recorder: SharedRecorder,
+    proto: Proto,
+    role: Role,
+    flow: Option<RecordedFlow>,
+}
+
 /// A stream's transport, recorded.
 pub(super) struct RecordedStream {
     inner: Box<dyn Transport>,
     recorder: SharedRecorder,
+    /// Another transport records in the place of this one.
+    is_silent: bool,
     proto: Proto,
     role: Role,
     /// Known from when the connection is up.
@@ -138,11 +155,19 @@ impl RecordedStream {
         proto: Proto,
         role: Role,
     ) -> Self {
-        let mut recorded = Self { inner, recorder, proto, role, flow: None, reset: false };
+        let (is_silent, flow, reset) = (false, None, false);
+        let mut recorded = Self { inner, recorder, is_silent, proto, role, flow, reset };
         if role == Role::Accepted {
             recorded.flow();
         }
         recorded
+    }
+
+    /// Has this stream recorded, which stands on one that was.
+    #[cfg(feature = "tls")]
+    pub(super) fn around(inner: Box<dyn Transport>, recording: StreamRecording) -> Self {
+        let StreamRecording { recorder, proto, role, flow } = recording;
+        Self { inner, recorder, is_silent: false, proto, role, flow, reset: false }
     }
 
     /// The flow, which is opened by the first need of it.
@@ -163,6 +188,9 @@ impl RecordedStream {
     }
 
     fn record(&mut self, observation: Observation<'_>) {
+        if self.is_silent {
+            return;
+        }
         let recorder = self.recorder.clone();
         recorder.record(self.flow(), observation);
     }
@@ -208,10 +236,18 @@ impl Transport for RecordedStream {
 
     fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
         let connected = self.inner.connected()?;
-        if connected.is_some() {
+        if connected.is_some() && !self.is_silent {
             self.flow();
         }
         Ok(connected)
+    }
+
+    fn take_recording(&mut self) -> Option<StreamRecording> {
+        if self.recorder.sees_wire || std::mem::replace(&mut self.is_silent, true) {
+            return None;
+        }
+        let (recorder, flow) = (self.recorder.clone(), self.flow.take());
+        Some(StreamRecording { recorder, proto: self.proto, role: self.role, flow })
     }
 
     fn reset(&mut self) {
@@ -292,92 +328,4 @@ impl Pool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{Read, Write};
-
-    use super::*;
-    use crate::event_loop::EventLoop;
-
-    /// Writes down what it sees, where the test can read it.
-    struct Notes(Arc<Mutex<Vec<String>>>);
-
-    impl Recorder for Notes {
-        fn record(&mut self, flow: &RecordedFlow, observation: Observation<'_>) {
-            let words = match observation {
-                Observation::Opened => format!("{:?} {}", flow.role, flow.proto),
-                Observation::Bytes(way, bytes) => format!("{way:?} {}", bytes.escape_ascii()),
-                Observation::Datagram(way, _, bytes) => format!("{way:?} {}", bytes.escape_ascii()),
-                Observation::Ended(way) => format!("end {way:?}"),
-                Observation::Closed { reason, .. } => reason.to_string(),
-            };
-            self.0.lock().unwrap().push(format!("{} {words}", flow.number));
-        }
-
-        fn flush(&mut self) -> Result<(), Failure> {
-            Ok(())
-        }
-
-        fn end(&mut self) -> Result<(), Failure> {
-            Ok(())
-        }
-    }
-
-    struct Echo;
-
-    impl Handler for Echo {
-        fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-            match event {
-                Event::Data { id, bytes } => {
-                    assert_ne!(pool.send(id, bytes), crate::event_loop::SendOutcome::Gone)
-                }
-                Event::Eof { id } => pool.finish(id),
-                Event::Closed { .. } => pool.stop(),
-                _ => {}
-            }
-        }
-    }
-
-    #[test]
-    fn both_sides_of_a_connection_are_seen_in_their_order() {
-        let notes = Arc::new(Mutex::new(Vec::new()));
-        let mut event_loop = EventLoop::new().unwrap();
-        let pool = event_loop.pool();
-        pool.set_recorder(SharedRecorder::new(Notes(notes.clone())));
-        let listeners = pool.listen("127.0.0.1:0").unwrap();
-        let address = pool.local(listeners[0]).unwrap().to_string();
-        let client = std::thread::spawn(move || {
-            let mut stream = std::net::TcpStream::connect(address).unwrap();
-            stream.write_all(b"ping").unwrap();
-            let mut answer = [0; 4];
-            stream.read_exact(&mut answer).unwrap();
-            stream.shutdown(std::net::Shutdown::Write).unwrap();
-            stream.read_to_end(&mut Vec::new()).unwrap();
-        });
-        event_loop.run(&mut Echo).unwrap();
-        client.join().unwrap();
-        let seen =
-            ["1 Accepted tcp", "1 In ping", "1 Out ping", "1 end In", "1 end Out", "1 peer closed"];
-        assert_eq!(*notes.lock().unwrap(), seen);
-    }
-
-    #[test]
-    fn a_connection_that_never_was_is_no_line() {
-        let notes = Arc::new(Mutex::new(Vec::new()));
-        let nobody = crate::sockets::refusing::RefusingPort::new();
-        let mut event_loop = EventLoop::new().unwrap();
-        event_loop.pool().set_recorder(SharedRecorder::new(Notes(notes.clone())));
-        event_loop.pool().connect(&nobody.address().to_string()).unwrap();
-        struct Until;
-        impl Handler for Until {
-            fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-                if matches!(event, Event::Started | Event::Stopping | Event::Stopped) {
-                    return;
-                }
-                assert!(matches!(event, Event::ConnectFailed { .. }));
-                pool.stop();
-            }
-        }
-        event_loop.run(&mut Until).unwrap();
-        assert!(notes.lock().unwrap().is_empty());
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::READ_SIZE;
 use super::id::Id;
 use super::pool::Pool;
+use super::recorder::RecordedStream;
 use super::transport::Transport;
 use crate::error::HandshakeError;
 use crate::kind::Kind;
@@ -108,12 +109,17 @@ impl Pool {
 
 /// TLS over a stream, where it can begin.
 fn over(
-    inner: Box<dyn Transport>,
+    mut inner: Box<dyn Transport>,
     session: Result<TlsSession, HandshakeError>,
 ) -> Box<dyn Transport> {
-    match session {
+    let recording = inner.take_recording();
+    let stream: Box<dyn Transport> = match session {
         Ok(session) => Box::new(TlsStream::new(inner, session)),
         Err(error) => Box::new(FailingStream::new(inner, error)),
+    };
+    match recording {
+        Some(recording) => Box::new(RecordedStream::around(stream, recording)),
+        None => stream,
     }
 }
 

@@ -11,6 +11,7 @@ use mio::{Registry, Token};
 use super::READ_SIZE;
 use super::id::Id;
 use super::mailbox::Mailbox;
+use super::recorder::StreamRecording;
 use crate::close::CloseReason;
 use crate::sockets::Endpoint;
 #[cfg(feature = "tls")]
@@ -195,6 +196,12 @@ pub trait Transport: Send {
     /// How long a handshake may take that has begun; given once.
     fn take_handshake_limit(&mut self) -> Option<Duration> {
         self.inner_mut()?.take_handshake_limit()
+    }
+
+    /// Gives its recording up, where it records what goes through TLS rather than the wire, to a
+    /// transport around TLS.
+    fn take_recording(&mut self) -> Option<StreamRecording> {
+        self.inner_mut()?.take_recording()
     }
 
     /// What the handshake of TLS came to, where there was one.

@@ -11,6 +11,8 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -25,6 +27,8 @@ use crate::recording::{Observation, RecordedFlow};
 use crate::report::pcapng::Capture;
 use crate::report::transcript;
 use crate::sockets::datagram::source_address;
+#[cfg(feature = "tls")]
+use crate::sockets::tls::KeyLogFile;
 use crate::sys::fd;
 use crate::sys::startup::check_writable;
 
@@ -90,6 +94,11 @@ pub struct FileRecorder {
     pending: Vec<u8>,
     /// How much of them is written.
     gone: usize,
+    /// Where those begin that came since the last write.
+    fresh: usize,
+    /// The secrets of TLS on what is captured.
+    #[cfg(feature = "tls")]
+    secrets: Option<Arc<KeyLogFile>>,
     /// Bytes of whole records in the file.
     written: u64,
     clock: Clock,
@@ -148,11 +157,44 @@ impl FileRecorder {
         };
         let clock = Clock { started: Instant::now(), at: SystemTime::now() };
         let has_reader = !file.metadata().is_ok_and(|metadata| metadata.is_file());
-        let (gone, written, state) = (0, 0, State::Good);
-        Self { file, is_stdout, name, form, has_reader, pending, gone, written, clock, state }
+        let (gone, fresh, written, state) = (0, 0, 0, State::Good);
+        Self {
+            file,
+            is_stdout,
+            name,
+            form,
+            has_reader,
+            pending,
+            gone,
+            fresh,
+            #[cfg(feature = "tls")]
+            secrets: target.is_capture.then(KeyLogFile::for_capture).flatten(),
+            written,
+            clock,
+            state,
+        }
+    }
+
+    /// Puts secrets ahead of the packets that they open, which have come since the last write.
+    #[cfg(feature = "tls")]
+    fn insert_secrets(&mut self) {
+        let Some(lines) = self.secrets.as_ref().map(|secrets| secrets.take()) else { return };
+        if !lines.is_empty() {
+            // The file itself begins with its head.
+            let is_begin = self.written == 0 && self.fresh == 0;
+            let at = if is_begin { Capture::head_len() } else { self.fresh };
+            self.pending.splice(at..at, Capture::secrets(&lines));
+        }
     }
 
     fn write(&mut self) {
+        #[cfg(feature = "tls")]
+        self.insert_secrets();
+        self.write_pending();
+        self.fresh = self.pending.len();
+    }
+
+    fn write_pending(&mut self) {
         if self.pending.is_empty() || !matches!(self.state, State::Good) {
             return;
         }
@@ -266,6 +308,10 @@ impl Recorder for FileRecorder {
 
     fn waiting(&self) -> usize {
         self.pending.len() - self.gone
+    }
+
+    fn sees_wire(&self) -> bool {
+        matches!(self.form, Form::Capture(_))
     }
 
     fn end(&mut self) -> Result<(), Failure> {

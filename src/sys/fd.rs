@@ -96,6 +96,16 @@ pub fn open_to_write(path: &Path, create: bool) -> io::Result<Option<OwnedFd>> {
     }
 }
 
+/// Opens a file to add to it, by whole writes. One that is not there is created for its owner alone.
+///
+/// # Errors
+/// Those of open(2); `ErrorKind::Other` for a symbolic link that belongs to another user.
+pub fn open_to_append(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = flags | OFlags::APPEND | OFlags::CREATE | follow(path)?;
+    Ok(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?)
+}
+
 /// Whether open(2) may follow a symbolic link in the last place of a path: not where somebody else may
 /// have put it there, in a directory of everybody such as /tmp. Linux has such a rule of its own, for
 /// directories that are sticky, where fs.protected_symlinks is 1 (proc_sys_fs(5)).

@@ -57,6 +57,7 @@
 //! | [`support`] | drives the binary; no tests |
 //! | [`terminal`] | SPEC 6 at a terminal: job control, the line that is typed |
 //! | [`threads`] | SPEC 7: `--threads` |
+//! | `tls` | SPEC 7: TLS, with each other and with other programs |
 //! | [`tinyproto`] | SPEC 6: `--frame tinyproto`, byte by byte |
 //! | `trust` | SPEC 7, TLS: who is trusted, bad certificates, keys and files, pins |
 //! | [`udp`] | SPEC 7, udp-send and udp-listen |
@@ -126,6 +127,8 @@ mod support;
 mod terminal;
 mod threads;
 mod tinyproto;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "tls")]
 mod trust;
 mod udp;

@@ -18,6 +18,7 @@ pub(super) const BESIDE_REPLAY: &[&str] = &[
     "--replay-timing",
     "--no-stdin",
     "Sockets",
+    "TLS",
     "Scripting",
     "Events",
     "!--progress",

@@ -9,6 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 const PACKET: u32 = 6;
+const SECRETS: u32 = 10;
+/// Lines as SSLKEYLOGFILE has them.
+const TLS_KEY_LOG: u32 = 0x544c_534b;
 /// By which a reader tells the byte order.
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 /// Raw IPv4 or IPv6, by the version in its first four bits (LINKTYPE_RAW).
@@ -47,6 +50,18 @@ pub(super) fn head(out: &mut Vec<u8>) {
         option(RESOLUTION, &[NANOSECONDS], body);
         end_options(body);
     });
+}
+
+/// Secrets of TLS, which have to stand ahead of the packets that they open.
+pub(super) fn secrets(lines: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    block(SECRETS, &mut out, |body| {
+        body.extend(TLS_KEY_LOG.to_le_bytes());
+        body.extend(u32::try_from(lines.len()).unwrap_or(u32::MAX).to_le_bytes());
+        body.extend_from_slice(lines);
+        pad(lines.len(), body);
+    });
+    out
 }
 
 /// Appends packets of one moment.

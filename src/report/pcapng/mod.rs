@@ -3,7 +3,7 @@
 //! What was read and written is put back into packets as they could have been seen on the wire: a
 //! handshake, segments with the right numbers, FIN or RST, and datagrams, with valid checksums.
 //! They are no capture: where the network cut, lost or repeated packets is not known here. TLS is
-//! recorded in the clear. The packets are raw IP of both versions on one interface.
+//! recorded as it is on the wire, with its secrets where they are logged. The packets are raw IP of both versions on one interface.
 //!
 //! Unix sockets have no IP addresses. They are given ports of 127.0.0.1, one for each name, and a
 //! comment on the first packet says which names these are.
@@ -35,6 +35,18 @@ impl Capture {
     pub(crate) fn begin(route: RouteLookup, out: &mut Vec<u8>) -> Self {
         blocks::head(out);
         Self { names: Names::new(route), flows: HashMap::new() }
+    }
+
+    /// Bytes that a file starts with.
+    pub(crate) fn head_len() -> usize {
+        let mut head = Vec::new();
+        blocks::head(&mut head);
+        head.len()
+    }
+
+    /// Secrets of TLS, as the block that belongs ahead of the packets that they open.
+    pub(crate) fn secrets(lines: &[u8]) -> Vec<u8> {
+        blocks::secrets(lines)
     }
 
     /// Appends what was seen as packets.

@@ -192,7 +192,9 @@ impl Running {
     #[track_caller]
     pub(crate) fn port(&mut self) -> u16 {
         let line = self.wait_for("listening tcp");
-        line.rsplit(':').next().and_then(|port| port.trim().parse().ok()).expect("a port")
+        // Behind it a listener of TLS shows its pin.
+        let address = line.split(" pin ").next().unwrap_or_default();
+        address.rsplit(':').next().and_then(|port| port.trim().parse().ok()).expect("a port")
     }
 
     /// `127.0.0.1:PORT` of the first `listening` line.

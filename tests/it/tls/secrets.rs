@@ -1,0 +1,70 @@
+//! `SSLKEYLOGFILE`, and captures that tshark reads by it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use super::{SERVER, client, serve, stop};
+use crate::support::peers::installed;
+use crate::support::skip;
+use crate::tls::certificates::Files;
+
+/// What tshark finds of the data of TLS in a capture, which has the secrets itself.
+fn opened(capture: &std::path::Path) -> String {
+    let mut command = Command::new("tshark");
+    // Any data but that of a known port is taken for what it is: bytes.
+    command.args(["-n", "-r"]).arg(capture).args(["-q", "-z", "follow,tls,ascii,0"]);
+    let output = command.output().expect("tshark");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "tshark: {stderr}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_capture_carries_the_secrets_that_open_it() {
+    let files = Files::new();
+    let (log, capture) = (files.path("secrets"), files.path("said.pcapng"));
+    std::fs::write(&log, "# kept\n").unwrap();
+    for role in ["client", "server"] {
+        let server = format!("{SERVER} -1 --send from-the-server");
+        let record = format!("--record {}", capture.display());
+        let of = |own: &str| if own == role { record.clone() } else { String::new() };
+        let words = files.words(&format!("tcp-serve {server} {} 127.0.0.1:0", of("server")));
+        let mut server = crate::support::wirecat(words);
+        if role == "server" {
+            server = server.with(|command| drop(command.env("SSLKEYLOGFILE", &log)));
+        }
+        let mut server = server.start();
+        let port = server.port();
+        let words = format!("--tls --tls-ca @ca.pem --send from-the-client {}", of("client"));
+        let mut program = client(&files, &words, port);
+        if role == "client" {
+            program = program.with(|command| drop(command.env("SSLKEYLOGFILE", &log)));
+        }
+        program.run().code(0);
+        server.wait().code(0);
+        let text = std::fs::read_to_string(&log).unwrap();
+        assert!(
+            text.starts_with("# kept\n") && text.contains("CLIENT_TRAFFIC_SECRET_0 "),
+            "{text}"
+        );
+        if !installed("tshark") {
+            skip("secrets", "tshark is not installed");
+            continue;
+        }
+        let said = opened(&capture);
+        assert!(said.contains("from-the-client") && said.contains("from-the-server"), "{said}");
+    }
+}
+
+#[test]
+fn a_log_of_secrets_is_for_its_owner_alone() {
+    let files = Files::new();
+    let (server, port) = serve(&files, SERVER);
+    let log = files.path("new");
+    let ask = || client(&files, "--tls --tls-ca @ca.pem -z", port);
+    ask().with(|command| drop(command.env("SSLKEYLOGFILE", &log))).run().code(0);
+    assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
+    let nowhere = files.path("none/log");
+    ask().with(|command| drop(command.env("SSLKEYLOGFILE", &nowhere))).run().code(7);
+    stop(server);
+}
