@@ -31,14 +31,18 @@ fn a_capture_carries_the_secrets_that_open_it() {
         let words = files.words(&format!("tcp-serve {server} {} 127.0.0.1:0", of("server")));
         let mut server = crate::support::wirecat(words);
         if role == "server" {
-            server = server.with(|command| drop(command.env("SSLKEYLOGFILE", &log)));
+            server = server.with(|command| {
+                command.env("SSLKEYLOGFILE", &log);
+            });
         }
         let mut server = server.start();
         let port = server.port();
         let words = format!("--tls --tls-ca @ca.pem --send from-the-client {}", of("client"));
         let mut program = client(&files, &words, port);
         if role == "client" {
-            program = program.with(|command| drop(command.env("SSLKEYLOGFILE", &log)));
+            program = program.with(|command| {
+                command.env("SSLKEYLOGFILE", &log);
+            });
         }
         program.run().code(0);
         server.wait().code(0);
@@ -62,9 +66,19 @@ fn a_log_of_secrets_is_for_its_owner_alone() {
     let (server, port) = serve(&files, SERVER);
     let log = files.path("new");
     let ask = || client(&files, "--tls --tls-ca @ca.pem -z", port);
-    ask().with(|command| drop(command.env("SSLKEYLOGFILE", &log))).run().code(0);
+    ask()
+        .with(|command| {
+            command.env("SSLKEYLOGFILE", &log);
+        })
+        .run()
+        .code(0);
     assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
     let nowhere = files.path("none/log");
-    ask().with(|command| drop(command.env("SSLKEYLOGFILE", &nowhere))).run().code(7);
+    ask()
+        .with(|command| {
+            command.env("SSLKEYLOGFILE", &nowhere);
+        })
+        .run()
+        .code(7);
     stop(server);
 }
