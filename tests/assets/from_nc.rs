@@ -2,6 +2,8 @@
 
 use clap_mangen::roff::{Roff, bold, roman};
 
+use super::manual::{DATE, finish};
+
 const README: &str = include_str!("../../README.md");
 
 #[test]
@@ -24,7 +26,7 @@ fn rows(name: &str) -> Vec<Vec<String>> {
 fn page() -> String {
     let mut roff = Roff::new();
     let version = concat!("wirecat ", env!("CARGO_PKG_VERSION"));
-    roff.control("TH", ["wirecat-from-nc", "7", "", version, "Miscellaneous"]);
+    roff.control("TH", ["wirecat-from-nc", "7", DATE, version, "Miscellaneous"]);
     roff.control("SH", ["NAME"]);
     roff.text([roman("wirecat-from-nc - what nc, ncat and socat are in wirecat")]);
     roff.control("SH", ["DESCRIPTION"]);
@@ -49,5 +51,5 @@ fn page() -> String {
     roff.text([roman(
         "wirecat(1), wirecat-tcp-connect(1), wirecat-tcp-serve(1), nc(1), ncat(1), socat(1)",
     )]);
-    roff.to_roff()
+    finish(&roff.to_roff())
 }

@@ -39,7 +39,8 @@ fn man_pages_are_fresh() {
 
 fn paths() -> impl Iterator<Item = String> {
     let names = PAGES.map(|name| format!("man/wirecat-{name}.1"));
-    names.into_iter().chain(["man/wirecat.1".to_owned(), "man/wirecat-events.7".to_owned()])
+    let others = ["man/wirecat.1", "man/wirecat-events.7", "man/wirecat-from-nc.7"];
+    names.into_iter().chain(others.map(str::to_owned))
 }
 
 /// groff says what it stumbles over; a page that it reads in silence is a good one.
@@ -123,7 +124,8 @@ fn page(root: &Command, command: &Command) -> String {
     roff.control("SH", ["SEE ALSO"]);
     let pages = PAGES.map(|name| format!("wirecat-{name}(1)"));
     let others = pages.iter().filter(|page| !page.contains(command.get_name()));
-    let others: Vec<&str> = others.map(String::as_str).chain(["wirecat-events(7)"]).collect();
+    let others: Vec<&str> =
+        others.map(String::as_str).chain(["wirecat-events(7)", "wirecat-from-nc(7)"]).collect();
     if !is_root {
         roff.text([roman(
             "The environment, signals, files and limits of all commands: wirecat(1).",
