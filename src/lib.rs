@@ -207,7 +207,7 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | an option | its argument in `commands/<command>.rs` (or the group in `commands/args.rs`, `stream.rs`, `datagram.rs`), its place in `sessions/config.rs`, a rule in `commands/rules.rs` if it excludes others (a rule that names its heading in the help has it already), other words for one command in `commands/help_text.rs`; then `UPDATE=1 cargo test --test assets` |
+//! | an option | its argument in `commands/<command>.rs` (or the group in `commands/args.rs`, `stream.rs`, `datagram.rs`), its place in `sessions/config.rs`, a rule in `commands/rules.rs` if it excludes others (a rule that names its heading in the help has it already), other words for one command in `commands/help_text.rs`, its id in `commands/help.rs` if `-h` is to show it, the words of its values in `tests/assets/completions.rs`; then `UPDATE=1 cargo test --test assets` |
 //! | an event or a field of one | `report/name.rs`, `report/notice.rs`, `report/figures.rs`, who reports it in `commands/rules/emitters.rs`; JSON, `wirecat-events(7)` and the schema follow (`UPDATE=1 cargo test --test assets`) |
 //! | a kind of trouble, a close detail | [`kind`], [`close`]: one line in a table |
 //! | a framing | a `Framer` in `framing/`, its name or its grammar in `framing/mod.rs`, the lists in `commands/stream.rs` and `commands/help_text.rs` |

@@ -65,6 +65,8 @@ fn words(command: &str, arg: &Arg) -> Vec<String> {
 /// What the values of an option are, for shells.
 fn hinted(command: &str, arg: Arg) -> Arg {
     let words = words(command, &arg);
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let arg = arg.help(first_clause(&help).to_owned());
     if !words.is_empty() {
         // A default need not be one of them.
         return arg
@@ -84,6 +86,13 @@ fn hinted(command: &str, arg: Arg) -> Arg {
         _ => ValueHint::Other,
     };
     arg.value_hint(hint)
+}
+
+/// A shell has one line for what an option is: the man page says the rest.
+fn first_clause(help: &str) -> &str {
+    let ends = ["; ", ": ", ". ", " (", " ["];
+    let end = ends.iter().filter_map(|end| help.find(end)).min();
+    &help[..end.unwrap_or(help.len())]
 }
 
 /// The command line as shells have to know it.
