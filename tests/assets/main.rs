@@ -11,6 +11,7 @@ mod sections;
 mod shells;
 #[path = "../it/support/skipped.rs"]
 mod skipped;
+mod systemd;
 
 use std::fs;
 use std::path::Path;

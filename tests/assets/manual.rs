@@ -6,7 +6,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use wirecat::commands::Cli;
 
 use super::skipped::skip;
-use super::{check, limits, process, sections};
+use super::{check, limits, process, sections, systemd};
 
 /// The commands with a page of their own; the page of wirecat itself lists all commands.
 const PAGES: [&str; 8] = [
@@ -115,6 +115,9 @@ fn page(root: &Command, command: &Command) -> String {
     let shared = shared.split("\n\n").filter(|text| text.starts_with("Exit status:"));
     for section in after_help(command).split("\n\n").chain(shared) {
         page.push_str(&section_of(section));
+    }
+    if command.get_name() == "tcp-serve" {
+        page.push_str(&systemd::section());
     }
     let mut roff = Roff::new();
     if is_root {

@@ -3,6 +3,7 @@
 //!
 //! | module | what it guards |
 //! |---|---|
+//! | [`activation`] | SPEC 3: `fd:` takes the listeners of systemd |
 //! | [`addresses`] | SPEC 3: socket files, abstract names, inherited sockets |
 //! | [`bounds`] | SPEC 1.7 and 1.8: what one peer can cost |
 //! | [`chat`] | SPEC 7, chat |
@@ -70,6 +71,7 @@
 #![cfg(test)]
 
 mod access;
+mod activation;
 mod addresses;
 mod bounds;
 mod chat;
