@@ -135,7 +135,7 @@ fn a_mode_needs_a_file() {
         ("tcp-serve --unix-mode -1 unix:/x", "is not a mode"),
         (
             "udp-send --unix-mode 600 unix:/x",
-            "'--unix-mode' is an option of tcp-connect and tcp-serve",
+            "cannot use --unix-mode: it is an option of tcp-connect, tcp-serve, udp-listen",
         ),
     ] {
         wirecat(line.split(' ')).run().code(2).says(why);
