@@ -92,7 +92,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__chat)
-            opts="-n -w -4 -6 -v -q -h -c -O -V --nick --time --frame --send --no-stdin --host --headless --max-clients --max-per-address --queue --max-frame-total --unix-mode --allow --deny --reconnect --connect-timeout --bind --via --via-password-file --tls --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --tls-self-signed --tls-client-ca --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --help --wait --count --output --version"
+            opts="-n -w -4 -6 -v -q -h -c -O -V --nick --time --frame --send --no-stdin --host --headless --max-clients --max-per-address --queue --flood-limit --max-frame-total --unix-mode --allow --deny --reconnect --connect-timeout --bind --via --via-password-file --tls --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --tls-self-signed --tls-client-ca --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --help --wait --count --output --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -128,6 +128,13 @@ _wirecat() {
                     return 0
                     ;;
                 --queue)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --flood-limit)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace

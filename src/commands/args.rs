@@ -80,7 +80,7 @@ pub struct RunArgs {
     #[arg(short = 'O', value_name = "KEY=VALUE", help_heading = "Sockets")]
     pub socket_option: Vec<String>,
 
-    /// When ready, write the local ports to FILE, one a line
+    /// When ready, write the local ports to FILE, one a line; - is a stdout that has no data
     #[arg(long, value_name = "FILE", help_heading = "Scripting")]
     pub port_file: Option<PathBuf>,
     /// When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)
@@ -170,7 +170,8 @@ impl FromStr for InputForm {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Input and output")]
 pub struct ReplayArgs {
-    /// Play this side of the recording in FILE (of --record), and compare what the other side sends
+    /// Play this side of the recording in FILE (of --record), and compare what the other side sends;
+    /// - is stdin
     #[arg(long, value_name = "FILE")]
     pub replay: Option<PathBuf>,
     /// Keep the recorded pauses (with --replay)

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::access::AccessArgs;
 use super::args::{FamilyArgs, ReportArgs, RunArgs, SourceArgs, as_usize};
+use super::claims::claim_stdout;
 use super::launch::Launch;
 use super::listening::ListenArgs;
 use super::names::{of_access, to_listen_on};
@@ -23,6 +24,7 @@ use crate::kind::Kind;
 use crate::multicast::{
     GroupAddress, GroupOptions, JoinSocket, Membership, interfaces, memberships, open_sender,
 };
+use crate::protocol::chat::pace::Pace;
 use crate::protocol::chat::{MAX_LINE, MAX_RELAYED, Nick};
 use crate::protocol::output::Written;
 use crate::report::{Color, Reporter, Settings};
@@ -73,6 +75,10 @@ pub struct ChatArgs {
     /// How much may wait to be sent to one member (with --host) [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Hosting")]
     pub queue: Option<u64>,
+    /// Take N lines a second of each member, and four times as many at once; what comes faster
+    /// waits, and 1000 lines that wait are a flood (with --host) [default: 5]
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Hosting")]
+    pub flood_limit: Option<u64>,
     /// The most that the unfinished lines of all members hold: past it those that hold most wait
     /// (with --host) [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Hosting")]
@@ -203,8 +209,20 @@ fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
         max_per_address: args.max_per_address.map(as_usize),
         access: args.access.access(),
         queue: as_usize(args.queue.unwrap_or(QUEUE)),
+        pace: pace(args.flood_limit)?,
         frame_total,
     })))
+}
+
+fn pace(limit: Option<u64>) -> Result<Pace, Failure> {
+    let Some(limit) = limit else { return Ok(Pace::default()) };
+    match u32::try_from(limit) {
+        Ok(rate @ 1..=Pace::MOST) => Ok(Pace { rate }),
+        _ => {
+            let most = Pace::MOST;
+            Err(refuse("--flood-limit", format!("it is 1 to {most} lines a second")))
+        }
+    }
 }
 
 fn join(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
@@ -278,7 +296,8 @@ impl Terminal {
         let pool = launch.pool();
         let (notices, coloured) = (HeldNotices::default(), settings.color.is_wanted(&io::stdout()));
         let reporter = reporter(settings, &notices);
-        let console = Console::open(pool, reporter, common.output.form, true)?;
+        let mut console = Console::open(pool, reporter, common.output.form, true)?;
+        claim_stdout(common, &mut console)?;
         let input = InputReader::open(pool, common)?;
         let raw = RawTerminal::enter(notices.clone()).map_err(fail)?;
         let screen = Screen::new(place.to_owned(), notices, coloured);

@@ -4,6 +4,7 @@ use clap::{Arg, Command};
 
 use super::args::take_hyphens;
 use super::help;
+use super::help_ends::{CHAT_LIMITS, ENDS, SERVE_ENDS};
 use super::via::PROXIES;
 
 pub(super) const EXIT_STATUS: &str = "\
@@ -146,16 +147,6 @@ Framings:
   u16@2-4                TPKT (RFC 1006)
   u32@1-4                Postgres; a client's first message has u32@0-4";
 
-const ENDS: &str = "\
-How it ends:
-  The end of stdin is passed on to the peer (FIN), and what it still sends is
-  read to its end. A server whose stdin is empty from the start sends no FIN.
-  The end of the peer is the end of the connection, once a stdin that is a pipe
-  or a file has been sent to its end. The reader of stdout sees the end at once.
-  -w, signals and /quit give what is queued 2 s. What is then known to be unsent
-  ends with a reset, so that no part of it looks whole to the peer; a second
-  signal ends the run at once.";
-
 const COMMANDS: &str = "\
 Commands (one a line of stdin):
   --input commands   --input json                  effect
@@ -268,6 +259,7 @@ const TEXTS: &[HelpText] = &[
         ],
         after: &[
             SERVE_EXAMPLES,
+            SERVE_ENDS,
             FRAMINGS,
             ENDS,
             COMMANDS,
@@ -351,7 +343,7 @@ const TEXTS: &[HelpText] = &[
                 "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; without a group: mss keepalive nodelay user-timeout; with --host: backlog",
             ),
         ],
-        after: &[CHAT_EXAMPLES, CHAT_COMMANDS, ADDRESSES, PROXIES, VALUES],
+        after: &[CHAT_EXAMPLES, CHAT_COMMANDS, CHAT_LIMITS, ADDRESSES, PROXIES, VALUES],
     },
     HelpText {
         command: "echo",

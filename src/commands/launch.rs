@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 
+use super::claims::claim_stdout;
 use super::names::{Names, Signalled, check_startup};
-use super::rules::refuse;
 use super::usage::Audience;
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Id, Pool, SharedRecorder};
@@ -73,13 +73,7 @@ impl Launch {
         if common.output.is_raw {
             console.show_raw();
         }
-        if common.helpers.record.as_ref().is_some_and(RecordTarget::is_stdout) {
-            if console.uses_stdout() {
-                let why = "stdout carries the data (--output none frees it)";
-                return Err(refuse("--record -", why));
-            }
-            console.is_recorded_to_stdout();
-        }
+        claim_stdout(common, &mut console)?;
         Ok((console, InputReader::open(pool, common)?))
     }
 

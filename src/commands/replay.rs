@@ -1,6 +1,8 @@
 //! `--replay`: a recording is read and understood before anything is opened, and played on the
 //! sockets of its command.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -47,9 +49,14 @@ fn load(
     choose: impl FnOnce(&Recording) -> Vec<Script>,
 ) -> Result<Option<Replay>, Failure> {
     let Some(path) = &args.replay else { return Ok(None) };
-    let name = path.display().to_string();
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::io(Status::Local, "read", name.as_str(), &error))?;
+    let is_stdin = path.as_os_str() == "-";
+    let name = if is_stdin { "stdin".to_owned() } else { path.display().to_string() };
+    let mut bytes = Vec::new();
+    let read = match is_stdin {
+        true => io::stdin().read_to_end(&mut bytes),
+        false => File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
+    };
+    read.map_err(|error| Failure::io(Status::Local, "read", name.as_str(), &error))?;
     let record = run.record.as_deref().map(RecordTarget::new);
     if record.is_some_and(|record| is_same(&record.file, path)) {
         return Err(refuse("--record", "it would overwrite the recording that is replayed"));

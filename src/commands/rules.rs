@@ -53,6 +53,7 @@ const NOT_VIA: &str = "a proxy connects to HOST:PORT, and this is another kind o
 const DIALS_NOBODY: &str =
     "only --forward connects to anybody, or what --input commands or json asks for";
 const NO_STDOUT: &str = "nothing is written to stdout (json shows the events)";
+const SHOWN_PASSING: &str = "what passes both ways is shown by dump and json alone";
 const NO_ANSWERS: &str = "without --reply nothing is received";
 const TEST: &str = "--test sends probes, not stdin";
 const NOBODY: &str = "with --headless nobody takes part here";
@@ -151,7 +152,8 @@ const RULES: &[Rule] = &[
     rule(CONNECT, SENDING, &["relay"], "with --exec stdin is not sent"),
     rule(CONNECT, &["--reconnect"], &["relay"], "--exec runs CMD for one connection"),
     rule(STREAMS, &["--frame", "--expect"], &["relay"], AS_IT_IS),
-    rule(STREAMS, &["--output"], &["relay", "written"], NO_STDOUT),
+    rule(CONNECT, &["--output"], &["relay", "written"], NO_STDOUT),
+    rule(SERVE, &["--output"], &["relay", "written", "!dump"], SHOWN_PASSING),
     rule(STREAMS, &["--on-peer-close"], &["relay"], "a half-close is passed on to the other side"),
     // Handlers.
     // --forward connects within the same family, also where the clients come by a unix socket.
@@ -281,6 +283,7 @@ const RULES: &[Rule] = &[
         &["unix only", "!--accept-proxy"],
         NOT_IP,
     ),
+    rule(REPLAYING, &["--replay -"], &["-n"], NO_STDIN),
     rule(REPLAYING, &["--replay-timing"], &["!--replay"], "it needs --replay"),
     // Statistics.
     rule(LISTENERS, &["--interval"], &["!--stats"], "it needs --stats"),

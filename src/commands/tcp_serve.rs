@@ -19,6 +19,7 @@ use super::texts::{check_stdin_takers, read_text};
 use super::tls::{IdentityArgs, ServerTlsArgs, TrustArgs};
 use super::via::ViaArgs;
 use crate::error::{Failure, Status};
+use crate::protocol::output::Output;
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::recording::Role;
 use crate::report::{Attention, Settings};
@@ -271,7 +272,10 @@ pub(super) fn run(mut config: Serve) -> anyhow::Result<Status> {
         true => launch.listen_in_loops(&config.addresses, &net, &mut shares)?,
         false => launch.listen(&config.addresses, &net)?,
     };
-    let (console, input) = launch.streams(&config.common, config.handling.writes_stdout())?;
+    let is_view = config.handling.relays() && config.common.output.form == Output::DUMP;
+    let uses_stdout = config.handling.writes_stdout() || is_view;
+    let (mut console, input) = launch.streams(&config.common, uses_stdout)?;
+    console.is_view = config.handling.relays();
     let loops = if config.threads > 1 { threads::of_serve(&config, shares) } else { Vec::new() };
     let mut session = StreamSession::serve(config, console, input, listeners)?;
     session.limit_descriptors(limit);

@@ -45,6 +45,7 @@ mod signals;
 pub mod stdio;
 mod stopping;
 mod stream_transport;
+mod tap;
 mod timers;
 mod tinyproto_transport;
 #[cfg(feature = "tls")]
@@ -82,6 +83,7 @@ pub use recorder::{Recorder, SharedRecorder, StreamRecording};
 pub use sender::Sender;
 pub use signals::Signal;
 pub use stdio::Memory;
+pub use tap::Tapped;
 pub use timers::TimerKey;
 pub use transport::{KernelEnd, Readiness, Ready, Registration, Transport};
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::event::{Event, Handler};
 use super::pool::Pool;
+use super::tap::PoolTap;
 use super::timers::OwnPurpose;
 use super::transport::Transport;
 use crate::close::CloseReason;
@@ -49,7 +50,7 @@ pub trait Recorder: Send {
 
 /// From so many bytes that wait nothing is read, so that nothing more is to be recorded; a quarter of
 /// that has the pool read again.
-const FULL: usize = 1 << 20;
+pub(super) const FULL: usize = 1 << 20;
 /// How often a recorder whose bytes wait is asked to write them. The loop has no event for that.
 const RETRY: Duration = Duration::from_millis(10);
 
@@ -92,6 +93,7 @@ pub(super) struct PoolRecorder {
     pub(super) is_full: bool,
     /// Why it has ended, until it is taken.
     failure: Option<Failure>,
+    pub(super) taps: PoolTap,
 }
 
 /// A datagram socket that is recorded.
@@ -282,9 +284,9 @@ impl Pool {
         }
     }
 
-    /// Whether nothing is read, because what is recorded has no place to go.
+    /// Whether nothing is read, because what is recorded or tapped has no place to go.
     pub fn is_held_by_recording(&self) -> bool {
-        self.recording.is_full
+        self.recording.is_full || self.recording.taps.is_full
     }
 
     /// Why the recording is incomplete, where it is; given once.

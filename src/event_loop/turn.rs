@@ -44,7 +44,11 @@ impl EventLoop {
             handler.on(&mut self.pool, Event::Signal(signal));
         }
         // Flushing may make a handler send, and a removed source may make it close another.
-        while !(self.pool.dirty.is_empty() && self.pool.closed.is_empty()) {
+        loop {
+            self.pool.report_tapped(handler);
+            if self.pool.dirty.is_empty() && self.pool.closed.is_empty() {
+                break;
+            }
             self.pool.flush_dirty(handler);
             self.pool.reap(handler);
         }

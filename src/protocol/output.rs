@@ -44,6 +44,9 @@ pub enum Written {
 pub struct UnknownOutput;
 
 impl Output {
+    /// A hexdump.
+    pub const DUMP: Self = Self::Written(Written::Dump);
+
     const ALL: [Self; 7] = [
         Self::Written(Written::Raw),
         Self::Written(Written::Line),

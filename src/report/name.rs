@@ -82,8 +82,9 @@ events! {
              which stdout has no room is left out, and counted.",
             always [line count], sometimes [];
         Data = "data":
-            "A message has come. Without framing, it is what one read of the stream gave.",
-            always [peer len], sometimes [conn line group iface text b64 partial];
+            "A message has come. Without framing, it is what one read of the stream gave. With dir \
+             it has passed between a client and the other side of a relay (--forward, --exec).",
+            always [peer len], sometimes [conn line dir group iface text b64 partial];
         Sent = "sent":
             "The message of a command is written, or queued; one event, whoever it went to. \
              Without queued all of it is written. With queued, drained follows for each \

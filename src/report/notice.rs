@@ -41,8 +41,8 @@ fields! {
         iface: Option<&'a str> = "iface": "the name of the interface";
         tag: Option<&'a str> = "tag": "the text of --tag";
         line: Option<u64> = "line": "the line of the commands that this answers, counted from 1";
-        /// In recordings only.
-        direction: Option<Direction> = "dir": "which way it went";
+        /// Of what passes a relay, and in recordings.
+        direction: Option<Direction> = "dir": "which way it went: in from the client, out to it";
         len: Option<usize> = "len": "bytes of the message";
         text: Option<&'a str> = "text": "the message, where it is UTF-8";
         b64: Option<Base64<'a>> = "b64": "the message, where it is not";
@@ -149,7 +149,7 @@ setters! {
     line: u64;
     /// Bytes of a message that is not shown itself.
     len: usize;
-    /// Which way it went, in recordings.
+    /// Which way it went, of what passes a relay and in recordings.
     direction: Direction;
     /// How many the event stands for: connections, peers, groups.
     count: usize;

@@ -77,7 +77,7 @@ fn words(notice: &Notice<'_>) -> String {
             line.conn().maybe(fields.peer)
         }
         Name::Tls => line.conn().maybe(fields.peer).maybe(fields.tls).labelled("pin", fields.pin),
-        Name::Data => line.who().maybe(fields.len.map(bytes)),
+        Name::Data => line.who().maybe(fields.len.map(bytes)).maybe(fields.direction),
         Name::Sent => line.who().maybe(fields.len.map(bytes)).labelled("to", fields.count).queued(),
         Name::Drained => line.who(),
         Name::Tick => line.maybe(fields.count),

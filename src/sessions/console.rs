@@ -49,6 +49,8 @@ pub struct Console {
     stdout: Option<Id>,
     /// The recording goes to stdout.
     is_record: bool,
+    /// stdout shows what passes, which goes on without it.
+    pub(crate) is_view: bool,
     /// What stdout is, where it is used.
     kind: StdioKind,
     terminal: bool,
@@ -125,6 +127,7 @@ impl Console {
             form,
             stdout,
             is_record: false,
+            is_view: false,
             kind,
             terminal: kind == StdioKind::Terminal,
             view: TerminalView::default(),
@@ -151,6 +154,11 @@ impl Console {
     /// Whether data goes to stdout, or the recording.
     pub(crate) fn uses_stdout(&self) -> bool {
         self.stdout.is_some() || self.is_record
+    }
+
+    /// Whether the recording goes to stdout.
+    pub(crate) fn is_record(&self) -> bool {
+        self.is_record
     }
 
     /// Notes that the recording goes to stdout, where no data does.

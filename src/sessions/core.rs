@@ -218,10 +218,7 @@ impl Core {
             }
             Event::Drained { id } if self.console.hooks.own(*id) => Disposition::Nothing,
             Event::Closed { id, end } => self.on_closed(pool, *id, end),
-            Event::RecordingFailed => {
-                self.check_recording(pool);
-                Disposition::Nothing
-            }
+            Event::RecordingFailed => self.on_recording_failed(pool),
             _ => self.own(event),
         }
     }
@@ -386,8 +383,7 @@ impl Core {
     /// Reports why not everything is recorded, if that is so.
     pub(super) fn check_recording(&mut self, pool: &mut Pool) {
         if let Some(failure) = pool.take_recording_failure() {
-            self.console.report_failure(pool, &failure);
-            self.outcome.unrecorded = true;
+            self.note_unrecorded(pool, &failure);
         }
     }
 }

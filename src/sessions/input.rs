@@ -87,6 +87,8 @@ pub struct InputReader {
     throttle: Option<Throttle>,
     /// Its last piece was read.
     is_read: bool,
+    /// That a client has missed it was noted.
+    is_noted: bool,
     left: Left,
 }
 
@@ -152,6 +154,7 @@ impl InputReader {
             size: None,
             throttle: rate.filter(|_| !wire.datagrams).map(Throttle::new),
             is_read: false,
+            is_noted: false,
             left: Left::default(),
         }
     }
@@ -159,6 +162,14 @@ impl InputReader {
     /// What it is called in messages.
     pub(crate) fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Whether a client that comes now misses what stdin had for those before it; true once.
+    pub(crate) fn is_missed(&mut self) -> bool {
+        let relay::InputState { source, ended, empty } = self.progress;
+        let is_over = ended && !empty && source == Source::Stream;
+        let is_stdin = self.name == "stdin" && !self.has_commands();
+        is_over && is_stdin && !std::mem::replace(&mut self.is_noted, true)
     }
 
     /// Whether `id` is stdin.

@@ -52,6 +52,18 @@ impl ReadyFd {
     }
 }
 
+/// Whether `-` stands for stdout.
+fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+impl ReadyTargets {
+    /// Whether the ports go to stdout.
+    pub fn use_stdout(&self) -> bool {
+        self.port_file.as_deref().is_some_and(is_stdout)
+    }
+}
+
 /// Notifies everybody who waits for it that this side is ready.
 ///
 /// ```text
@@ -194,9 +206,12 @@ fn write_ports(path: &Path, locals: &[String]) -> Result<bool, Failure> {
             text.push_str(&format!("{port}\n"));
         }
     }
-    write_whole(path, text.as_bytes()).map_err(|error| {
-        Failure::io(Status::Local, "write the ports to", path.display().to_string(), &error)
-    })
+    let (name, written) = match is_stdout(path) {
+        // So few bytes wait for no reader, but of a pipe that others have filled.
+        true => ("stdout".to_owned(), io::stdout().write_all(text.as_bytes()).map(|()| true)),
+        false => (path.display().to_string(), write_whole(path, text.as_bytes())),
+    };
+    written.map_err(|error| Failure::io(Status::Local, "write the ports to", name, &error))
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {

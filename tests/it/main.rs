@@ -17,6 +17,7 @@
 //! | [`exec`] | SPEC 7: `--exec`; SPEC 10.15 |
 //! | [`expect`] | SPEC 5: `--expect` |
 //! | [`files`] | SPEC 5: `--port-file`, `--record` and `--save` as files and FIFOs |
+//! | [`first_hour`] | what someone who knows nc types first, and reads |
 //! | [`forward`] | SPEC 7: `--forward`; SPEC 10.20 |
 //! | [`frame_total`] | SPEC 6: `--max-frame-total` |
 //! | [`from_nc`] | the README's table of nc, ncat and socat, each line beside the tool itself |
@@ -85,6 +86,7 @@ mod examples;
 mod exec;
 mod expect;
 mod files;
+mod first_hour;
 mod forward;
 mod frame_total;
 mod from_nc;

@@ -137,7 +137,9 @@ fn a_probe_answers_in_one_line() {
         let mut terminal = Terminal::start(wirecat_path(), &args);
         terminal.wait();
         // The last of it may still be on its way.
-        let end = if args.iter().filter(|arg| **arg == "-v").count() == 1 {
+        let end = if args.iter().filter(|arg| **arg == "-v").count() == 2 {
+            "exit 0"
+        } else if args.iter().filter(|arg| **arg == "-v").count() == 1 {
             r"open \S+( \(\S+\))? in \d+\.\d ms\r\n"
         } else {
             ""
@@ -178,4 +180,35 @@ fn a_viewer_that_leaves_is_no_warning() {
     let shown = terminal.wait_for("0 0\r\n");
     flood.join().unwrap();
     assert!(!shown.contains("warning") && !shown.contains("accepted"), "{shown}");
+}
+
+/// SPEC 7: a file on stdin is for the clients that are there, which the next one is told of.
+#[test]
+fn a_client_that_comes_behind_a_file_is_a_warning() {
+    let mut server = wirecat(["tcp-serve", "127.0.0.1:0"]).input("from the file\n").start();
+    let address = server.address();
+    assert_eq!(read_all(&connect(&address)), b"from the file\n");
+    let words = "#2 127.0.0.1:";
+    let rest = "gets nothing of stdin, which went to those that came before (--reply @FILE sends a \
+                file to each client)";
+    for _ in 0..2 {
+        assert_eq!(read_all(&connect(&address)), b"");
+    }
+    server.signal(15);
+    let said = server.wait().code(0).stderr;
+    assert!(said.contains(words) && said.matches(rest).count() == 1, "{said}");
+    // Texts are for each, an empty stdin is for nobody.
+    for (args, input) in [(vec!["--send", "each"], ""), (vec![], "")] {
+        let all = ["tcp-serve", "127.0.0.1:0"].iter().chain(&args);
+        let mut server = wirecat(all).input(input).start();
+        let address = server.address();
+        for _ in 0..2 {
+            let client = connect(&address);
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            assert_eq!(read_all(&client), args.last().unwrap_or(&"").as_bytes());
+        }
+        server.signal(15);
+        let said = server.wait().code(0).stderr;
+        assert!(!said.contains("warning"), "{said}");
+    }
 }

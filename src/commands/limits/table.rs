@@ -258,11 +258,8 @@ pub const LIMITS: &[Limit] = &[
     .begin("Chat"),
     limit(
         "lines of a member at once, and the pause between further ones",
-        "{} and {}",
-        &[
-            (Turn(20), "protocol/chat/members.rs BURST"),
-            (millis(200), "protocol/chat/members.rs REFILL"),
-        ],
+        "{} and {} (--flood-limit)",
+        &[(Turn(20), "protocol/chat/pace.rs BURST"), (millis(200), "protocol/chat/pace.rs REFILL")],
         "its lines wait, and it is not read any further",
         "tests/it/chat/hostile.rs a_flood_costs_the_others_nothing",
     ),
@@ -272,6 +269,13 @@ pub const LIMITS: &[Limit] = &[
         &[(Count(1000), "protocol/chat/room.rs FLOOD")],
         "the member is closed",
         "src/protocol/chat/room_tests.rs a_flood_beyond_all_bounds_ends_its_sender",
+    ),
+    limit(
+        "lines that wait behind the screen of a user",
+        "{}",
+        &[(Count(1000), "sessions/chat/frontend.rs MOST_WAITING")],
+        "further ones are not sent, and the user sees it",
+        "tests/it/chat/pace.rs what_a_screen_takes_has_a_bound",
     ),
     limit(
         "what a newcomer is shown of the talk before",

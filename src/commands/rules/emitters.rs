@@ -89,7 +89,7 @@ const EMITTERS: &[Emitter] = &[
     emitter(Name::Left, &["mcast-join"], &["commands"], COMMANDS),
     emitter(Name::List, CONTROLLED, &["commands"], COMMANDS),
     emitter(Name::Data, CONNECT, &["!relay", "!-z"], "where it takes messages"),
-    emitter(Name::Data, SERVE, &["!relay", "!--discard", "!--save"], "where it takes messages"),
+    emitter(Name::Data, SERVE, &["!--discard", "!--save"], "without --discard and --save"),
     emitter(Name::Data, UDP_LISTEN, &["!--exec"], "without --exec"),
     emitter(Name::Data, &["mcast-join"], &[], ""),
     emitter(Name::Data, SENDERS, &["--reply"], "with --reply"),

@@ -1,6 +1,7 @@
 //! What was typed, in the words that the rules use.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
@@ -93,6 +94,7 @@ pub(super) const FACTS: &[Fact] = &[
     ("json commands", |line| {
         line.one::<InputForm>("input") == Some(&InputForm::Commands(CommandForm::Json))
     }),
+    ("dump", |line| line.one::<Output>("output") == Some(&Output::DUMP)),
     ("threads", |line| line.one::<u64>("threads").is_some_and(|count| *count > 1)),
     ("slow block", |line| line.one::<Policy>("slow") == Some(&Policy::Block)),
     ("handler", |line| {
@@ -107,6 +109,9 @@ pub(super) const FACTS: &[Fact] = &[
     // Options of which only some values are meant, by the words that a refusal names them with.
     ("--rate in messages", |line| matches!(line.one::<Rate>("rate"), Some(Rate::Messages(_)))),
     ("-O nodelay", |line| line.all::<String>("socket_option").any(|option| is_delay(option))),
+    ("--replay -", |line| {
+        line.one::<PathBuf>("replay").is_some_and(|path| path.as_os_str() == "-")
+    }),
     ("--input commands", |line| {
         line.one::<InputForm>("input") == Some(&InputForm::Commands(CommandForm::Words))
     }),

@@ -102,6 +102,11 @@ impl GroupRoom {
         !self.lines.is_empty()
     }
 
+    /// How many lines of the user wait.
+    pub fn waiting(&self) -> usize {
+        self.lines.len()
+    }
+
     /// What is to be done, in order.
     pub fn take_actions(&mut self) -> Vec<GroupAction> {
         std::mem::take(&mut self.actions)

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod line;
 pub mod members;
 pub mod nick;
+pub mod pace;
 pub mod room;
 #[cfg(test)]
 mod room_tests;

@@ -21,9 +21,9 @@ use super::dialect::ChatCommand;
 use super::dialect::Dialect;
 use super::history::History;
 use super::line::{ChatLine, readable};
-use super::members::TokenBucket;
 use super::members::{Member, Members, PacedLines};
 use super::nick::Nick;
+use super::pace::Pace;
 
 /// Names on one line of a roster, so that it stays a line.
 const NAMES: usize = 50;
@@ -66,6 +66,7 @@ pub struct Room {
     /// Members to look at when their time comes, each once.
     later: BTreeSet<(Instant, MemberId)>,
     actions: Vec<RoomAction>,
+    pace: Pace,
     /// The host has left: nothing is passed on any more.
     is_over: bool,
 }
@@ -99,11 +100,17 @@ impl Room {
         Self { dialect, ..Self::default() }
     }
 
+    /// Has each member send so many lines, rather than as many as usual.
+    #[must_use]
+    pub fn at(self, pace: Pace) -> Self {
+        Self { pace, ..self }
+    }
+
     /// Adds a member, under this nick until it sends another one.
     pub fn add_member(&mut self, id: MemberId, nick: &Nick, now: Instant) {
         let patience = if self.dialect.has_nicks() { INTRODUCTION } else { Duration::ZERO };
         let nick = Some(self.members.free_nick(nick, Some(id), 2));
-        let lines = PacedLines::new(TokenBucket::new(now));
+        let lines = PacedLines::new(self.pace.bucket(now));
         let stage = Stage::Unannounced(now + patience);
         let state = Presence { stage, again: None, is_host: false, is_finished: false };
         self.members.insert(id, nick, lines, state);
@@ -167,6 +174,11 @@ impl Room {
     /// Whether lines of a member wait, so that it should not be read.
     pub fn is_backlogged(&self, id: MemberId) -> bool {
         self.members.get(id).is_some_and(|member| !member.lines.is_empty())
+    }
+
+    /// How many lines of a member wait.
+    pub fn waiting(&self, id: MemberId) -> usize {
+        self.members.get(id).map_or(0, |member| member.lines.len())
     }
 
     /// The member of this nick.

@@ -93,6 +93,8 @@ pub struct ChatView {
     pub place: String,
     /// Whether the room is reached.
     pub is_connected: bool,
+    /// Lines that wait, because the room takes no more for now.
+    pub waiting: usize,
 }
 
 /// What a key asks of the session.

@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::protocol::chat::Nick;
 use crate::protocol::chat::scrollback::RowKind;
 use crate::protocol::chat::view::ChatView;
+use crate::protocol::text::number;
 
 /// The narrowest window that has room for the names beside the messages.
 const WITH_ROSTER: u16 = 50;
@@ -101,8 +102,13 @@ fn title(view: &ChatView, area: Rect, buffer: &mut Buffer) {
         (true, 0) => " · older lines, PgDn".to_owned(),
         (true, count) => format!(" · {count} new, PgDn"),
     };
-    let room = usize::from(area.width).saturating_sub(state.width() + below.width() + 4);
-    let text = format!(" {}{state}{below}", place(&view.place, room));
+    let waiting = match view.waiting {
+        0 => String::new(),
+        count => format!(" · {} waiting", number(count as u64, "line")),
+    };
+    let room = usize::from(area.width);
+    let room = room.saturating_sub(state.width() + waiting.width() + below.width() + 4);
+    let text = format!(" {}{state}{waiting}{below}", place(&view.place, room));
     put(buffer, area, 0, &text, style);
     let hint = u16::try_from(HINT.width()).unwrap_or(0);
     if text.width() + HINT.width() < area.width.into() {

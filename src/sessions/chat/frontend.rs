@@ -1,6 +1,6 @@
 //! The user's side of a chat: plain lines on stdout and stdin, or a screen.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Identity;
 use super::screen::Screen;
@@ -9,9 +9,11 @@ use crate::event_loop::{Event, Pool, Signal};
 use crate::kind::Kind;
 use crate::protocol::chat::dialect::ChatCommand;
 use crate::protocol::chat::line::readable;
+use crate::protocol::chat::pace::Pace;
 use crate::protocol::chat::view::Roster;
 use crate::protocol::chat::{ChatLine, Dialect, Nick};
 use crate::protocol::relay::Source;
+use crate::protocol::text::number;
 use crate::sessions::console::Message;
 use crate::sessions::core::Core;
 use crate::sys::clock;
@@ -31,12 +33,26 @@ pub(super) struct InputEvent {
     pub(super) interrupts: bool,
 }
 
+/// Lines that wait for so long are worth a word.
+const NOTABLE: Duration = Duration::from_millis(500);
+
+/// Lines that may wait behind a screen; one more is not sent, and the user sees it.
+const MOST_WAITING: usize = 1000;
+
 /// The user's side of a chat.
 pub struct Frontend {
     time: bool,
     /// Lines that come were said before the user joined, at an unknown time: from `Earlier` to `You`.
     is_earlier: bool,
     display: Display,
+    /// How fast lines may be sent.
+    pace: Pace,
+    /// Lines that were not sent yet, because they came faster.
+    waiting: usize,
+    /// Since when they do.
+    since: Option<Instant>,
+    /// That lines wait was said.
+    is_paced: bool,
 }
 
 /// Where lines are shown, and who is there.
@@ -54,7 +70,39 @@ impl Frontend {
             Some(screen) => Display::Screen(Box::new(screen)),
             None => Display::Plain(Roster::default()),
         };
-        Self { time: identity.time, is_earlier: false, display }
+        let (pace, time) = (Pace::default(), identity.time);
+        Self { time, is_earlier: false, display, pace, waiting: 0, since: None, is_paced: false }
+    }
+
+    /// The room takes lines at this pace.
+    pub(super) fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
+    /// Whether stdin is read while lines of it wait: keys of a screen are more than lines.
+    pub(super) fn reads_on(&self) -> bool {
+        matches!(self.display, Display::Screen(_))
+    }
+
+    /// Shows how many lines wait because the room takes no more for now.
+    pub(super) fn show_waiting(&mut self, pool: &mut Pool, core: &mut Core, waiting: usize) {
+        let is_same = std::mem::replace(&mut self.waiting, waiting) == waiting;
+        let now = pool.now();
+        self.since = (waiting > 0).then(|| self.since.unwrap_or(now));
+        // The host may be about to say that it takes more.
+        let is_long =
+            self.since.is_some_and(|since| now.saturating_duration_since(since) >= NOTABLE);
+        match &mut self.display {
+            Display::Screen(_) if is_same => {}
+            Display::Screen(screen) => screen.change().waiting = waiting,
+            Display::Plain(_) if !is_long => {}
+            Display::Plain(_) if std::mem::replace(&mut self.is_paced, true) => {}
+            Display::Plain(_) => {
+                let rate = number(self.pace.rate.into(), "line");
+                let text = format!("lines wait: a chat takes {rate} a second of each member");
+                core.console.warn(pool, Kind::Chat, &text);
+            }
+        }
     }
 
     /// Whether a line is a message that the user has not missed.
@@ -118,7 +166,7 @@ impl Frontend {
         let mut event = match &mut self.display {
             Display::Screen(screen) => {
                 core.input.note_bytes(bytes);
-                screen.take_input(bytes, eof)
+                screen.take_input(bytes, eof, MOST_WAITING.saturating_sub(self.waiting))
             }
             Display::Plain(_) => {
                 let portion = core.input.read(bytes, eof);
@@ -131,6 +179,8 @@ impl Frontend {
         if eof {
             core.input.end();
         }
+        let is_screen = matches!(self.display, Display::Screen(_));
+        debug_assert!(!is_screen || event.lines.len() <= MOST_WAITING, "a screen has a bound");
         if event.interrupts {
             core.overrule(Status::Interrupt);
         }

@@ -90,10 +90,12 @@ impl GroupService {
                 GroupAction::Leave => leaves = true,
             }
         }
+        let waiting = self.group_room.waiting();
+        self.frontend.show_waiting(context.pool, context.core, waiting);
         self.frontend.refresh(context.pool, context.core);
         if leaves || (context.core.has_enough() && !context.core.is_ending()) {
             context.end(ShutdownMode::Enough);
-        } else if self.group_room.is_backlogged() {
+        } else if self.group_room.is_backlogged() && !self.frontend.reads_on() {
             context.core.input.pause(context.pool);
         } else {
             context.core.input.resume(context.pool);

@@ -15,8 +15,8 @@ use crate::event_loop::{End, Event, Id, Pool, SendOutcome, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::chat::dialect::ChatCommand;
 use crate::protocol::chat::line::readable;
-use crate::protocol::chat::members::{OWN_BURST, TokenBucket};
-use crate::protocol::chat::{Dialect, Nick};
+use crate::protocol::chat::pace::{Pace, TokenBucket};
+use crate::protocol::chat::{ChatLine, Dialect, Nick};
 use crate::protocol::relay::{InputState, RelayStep};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::core::{Core, SIGNALLED};
@@ -71,7 +71,7 @@ impl MemberService {
             reconnects: dialing.reconnect,
             link: None,
             waiting: VecDeque::new(),
-            token_bucket: TokenBucket::of(OWN_BURST, pool.now()),
+            token_bucket: Pace::default().own_bucket(pool.now()),
             wants_input: false,
             leaves: false,
         };
@@ -81,12 +81,14 @@ impl MemberService {
 
     /// Sends as many lines as a host allows; those that no connection takes are for the next.
     fn flush_lines(&mut self, context: &mut Context<'_>) {
+        let mut is_paced = false;
         while let (Some(link), Some(line)) = (&self.link, self.waiting.front()) {
             if context.streams.table.get(link.id).is_none_or(|one| one.send.is_full()) {
                 break;
             }
             if let Err(pause) = self.token_bucket.take(context.pool.now()) {
                 context.pool.arm(TimerKey::global(timers::CHAT), pause);
+                is_paced = true;
                 break;
             }
             match context.pool.send_shared(link.id, line.clone()) {
@@ -96,6 +98,8 @@ impl MemberService {
             self.waiting.pop_front();
         }
         self.wants_input = self.waiting.is_empty();
+        let waiting = if is_paced { self.waiting.len() } else { 0 };
+        self.frontend.show_waiting(context.pool, context.core, waiting);
         if self.wants_input && self.leaves {
             context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
         } else if self.wants_input && context.core.input.progress().ended {
@@ -152,7 +156,7 @@ impl StreamService for MemberService {
     }
 
     fn stdin(&self) -> Stdin {
-        Stdin::Service { wanted: self.wants_input }
+        Stdin::Service { wanted: self.wants_input || self.frontend.reads_on() }
     }
 
     fn on_stdin(&mut self, context: &mut Context<'_>, bytes: &[u8], eof: bool) {
@@ -204,8 +208,15 @@ impl StreamService for MemberService {
     }
 
     fn message(&mut self, context: &mut Context<'_>, _id: Id, message: &Message<'_>) {
-        let Some(link) = &self.link else { return };
         let line = self.dialect.decode(message.payload);
+        if let ChatLine::Notice(words) = &line
+            && let Some(pace) = Pace::read(words)
+        {
+            self.token_bucket = pace.own_bucket(context.pool.now());
+            self.frontend.set_pace(pace);
+            self.flush_lines(context);
+        }
+        let Some(link) = &self.link else { return };
         if !self.frontend.is_news(&line) || context.core.take_message(message.payload) {
             self.frontend.show(context.pool, context.core, &line, (None, &link.peer));
         }

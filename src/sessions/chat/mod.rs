@@ -20,6 +20,7 @@ pub use terminal::{HeldNotices, RawTerminal};
 use crate::framing::Framing;
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
+use crate::protocol::chat::pace::Pace;
 use crate::protocol::chat::{Dialect, Nick};
 use crate::sessions::config::{Common, Dialing, Net, Route, Wire};
 use crate::sockets::Address;
@@ -75,6 +76,8 @@ pub struct HostConfig {
     pub access: Access,
     /// Bytes that may wait for one member.
     pub queue: usize,
+    /// How many lines each member may send.
+    pub pace: Pace,
     /// Bytes that the unfinished lines of all members may hold.
     pub frame_total: usize,
 }

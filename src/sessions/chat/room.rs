@@ -66,11 +66,13 @@ impl RoomService {
         screen: Option<Screen>,
     ) -> StreamSession {
         let dialect = dialect(&config.common.wire);
-        let mut room = Room::new(dialect);
+        let mut room = Room::new(dialect).at(config.pace);
         let frontend = config.identity.map(|identity| {
             let nick = identity.nick.clone().filter(|_| dialect.has_nicks());
             room.add_host(HOST, &nick.unwrap_or_else(|| name(dialect, HOST)), pool.now());
-            Frontend::new(&identity, screen)
+            let mut frontend = Frontend::new(&identity, screen);
+            frontend.set_pace(config.pace);
+            frontend
         });
         let (members, ids) = (IdMap::default(), HashMap::new());
         let service = Self { frontend, dialect, room, members, ids, is_closed: false };
@@ -113,6 +115,10 @@ impl RoomService {
                 RoomAction::Close(member) => self.close(context, member),
                 RoomAction::Drop(member) => self.drop_slow(context, member),
             }
+        }
+        if let Some(frontend) = &mut self.frontend {
+            let waiting = self.room.waiting(HOST);
+            frontend.show_waiting(context.pool, context.core, waiting);
         }
         for member in seen {
             if let Some(&id) = self.ids.get(&member) {
@@ -181,7 +187,8 @@ impl StreamService for RoomService {
     }
 
     fn stdin(&self) -> Stdin {
-        Stdin::Service { wanted: !self.room.is_backlogged(HOST) }
+        let reads_on = self.frontend.as_ref().is_some_and(Frontend::reads_on);
+        Stdin::Service { wanted: reads_on || !self.room.is_backlogged(HOST) }
     }
 
     fn start(&mut self, context: &mut Context<'_>) {

@@ -75,14 +75,20 @@ impl Screen {
         self.rings |= is_for_you;
     }
 
-    /// Takes what the terminal has sent; at its end the user leaves.
-    pub(super) fn take_input(&mut self, bytes: &[u8], eof: bool) -> InputEvent {
+    /// Takes what the terminal has sent, up to so many lines; at its end the user leaves.
+    pub(super) fn take_input(&mut self, bytes: &[u8], eof: bool, most: usize) -> InputEvent {
         let mut input = InputEvent { leaves: eof, ..InputEvent::default() };
         self.is_stale = true;
         for action in self.keys.feed(bytes) {
             match self.view.act(action) {
                 Some(UiAction::Send(lines)) => {
-                    input.lines.extend(lines.into_iter().map(String::into_bytes));
+                    let room = most.saturating_sub(input.lines.len());
+                    if lines.len() > room {
+                        let left = lines.len() - room;
+                        let text = format!("too many lines wait: {left} more are not sent");
+                        self.view.show_notice(&text, "");
+                    }
+                    input.lines.extend(lines.into_iter().take(room).map(String::into_bytes));
                     self.view.scrollback.catch_up();
                 }
                 Some(UiAction::Leave) => input.leaves = true,

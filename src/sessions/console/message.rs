@@ -26,6 +26,8 @@ pub struct Message<'a> {
     pub line: Option<u64>,
     /// Whom it came from.
     pub peer: &'a str,
+    /// Which way it went, where that may be either.
+    pub direction: Option<Direction>,
     /// The group that it was sent to.
     pub group: Option<&'a str>,
     /// The interface that it came in by.
@@ -42,6 +44,7 @@ impl<'a> Message<'a> {
             partial: false,
             conn: None,
             line: None,
+            direction: None,
             peer,
             group: None,
             iface: None,
@@ -63,6 +66,9 @@ impl<'a> Message<'a> {
         if let Some(line) = self.line {
             event = event.line(line);
         }
+        if let Some(direction) = self.direction {
+            event = event.direction(direction);
+        }
         if let Some(group) = self.group {
             event = event.group(group);
         }
@@ -82,7 +88,7 @@ pub(crate) fn write_message(
 ) {
     // A line of 40 bytes costs 25 ns on its way, and the clock as much once more.
     let time = if form == Written::Dump { SystemTime::now() } else { UNIX_EPOCH };
-    let Message { payload, peer, .. } = *message;
-    let shown = Shown { payload, direction: Direction::In, peer, time };
+    let Message { payload, peer, direction, .. } = *message;
+    let shown = Shown { payload, direction: direction.unwrap_or(Direction::In), peer, time };
     output::write(form, &shown, sanitise, out);
 }

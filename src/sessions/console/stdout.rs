@@ -40,6 +40,17 @@ impl Console {
         }
     }
 
+    /// Whether stdout shows what passes to people, which goes on without it.
+    pub(crate) fn shows_as_text(&self) -> bool {
+        self.is_view && self.form != Output::Json
+    }
+
+    /// Whether what passes a relay is for anybody.
+    pub(crate) fn shows_passing(&self) -> bool {
+        let is_written = matches!(self.form, Output::Written(_));
+        self.shows_data || is_written && (self.stdout.is_some() || self.uplink.is_some())
+    }
+
     /// Reports the summary and drains stdout; returns whether that is done already. JSON ends with it;
     /// elsewhere it waits for stdout, whose end may still change the code.
     pub(crate) fn finish(&mut self, pool: &mut Pool, status: Status) -> bool {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Core, Disposition, NOTE_AFTER, STDOUT_GONE};
-use crate::error::Status;
+use crate::error::{Failure, Status};
 use crate::event_loop::{End, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
@@ -245,9 +245,37 @@ impl Core {
         self.console.warn(pool, Kind::Waiting, &format!("waiting for {what} (-w limits this)"));
     }
 
+    /// A recording has ended before the run.
+    pub(super) fn on_recording_failed(&mut self, pool: &mut Pool) -> Disposition {
+        let Some(failure) = pool.take_recording_failure() else { return Disposition::Nothing };
+        if !self.note_unrecorded(pool, &failure) {
+            return Disposition::Nothing;
+        }
+        // As with data: whoever reads stdout has seen enough. What is relayed goes on.
+        self.decide(Status::Done);
+        self.unless_over(Disposition::EndNow(STDOUT_GONE))
+    }
+
+    /// Reports why not everything is recorded, unless the reader of stdout has left, which is its
+    /// right. Returns whether that ends the run.
+    pub(super) fn note_unrecorded(&mut self, pool: &mut Pool, failure: &Failure) -> bool {
+        let is_unread = self.console.is_record() && failure.kind == Kind::Reset;
+        if !is_unread {
+            self.console.report_failure(pool, failure);
+            self.outcome.unrecorded = true;
+        }
+        is_unread && !self.console.is_view
+    }
+
     /// stdout is gone, or drained after the last data.
     pub(super) fn stdout_closed(&mut self, pool: &mut Pool, end: &End) -> Disposition {
+        let is_needed = !self.console.shows_as_text() || self.phase >= Phase::Flushing;
         match self.console.stdout_closed(end) {
+            StdoutEnd::Unread if !is_needed => return self.resume(pool),
+            StdoutEnd::Failed(failure) | StdoutEnd::Undelivered(failure) if !is_needed => {
+                self.fail(pool, &failure);
+                return self.resume(pool);
+            }
             StdoutEnd::Failed(failure) | StdoutEnd::Undelivered(failure) => {
                 self.fail(pool, &failure);
                 if self.phase == Phase::Waiting {

@@ -64,6 +64,11 @@ pub(crate) enum Stdin {
 }
 
 impl Stdin {
+    /// Whether it is sent to the connections as it is.
+    pub(crate) fn is_sent(self) -> bool {
+        matches!(self, Self::Shared | Self::Relayed)
+    }
+
     /// Whether whoever takes it takes more now.
     pub(crate) fn is_wanted(self) -> bool {
         self != Self::Service { wanted: false }

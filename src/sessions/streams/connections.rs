@@ -207,6 +207,9 @@ impl StreamSession {
         if has_carried && self.core.input.has_commands() {
             pool.await_flush(id);
         }
+        if is_accepted {
+            self.warn_of_no_input(pool, id);
+        }
         if self.streams.is_quitting {
             opening::quit_when_made(self, pool);
         } else if self.input().ended {

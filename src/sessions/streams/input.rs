@@ -41,6 +41,20 @@ impl StreamSession {
         }
     }
 
+    /// Warns once that a client gets nothing of a stdin that has ended before it came.
+    pub(super) fn warn_of_no_input(&mut self, pool: &mut Pool, id: Id) {
+        if !self.service.stdin().is_sent() || !self.core.input.is_missed() {
+            return;
+        }
+        let Some(connection) = self.streams.table.get(id) else { return };
+        let text = format!(
+            "{} gets nothing of stdin, which went to those that came before \
+             (--reply @FILE sends a file to each client)",
+            connection.title()
+        );
+        self.core.console.warn(pool, Kind::Input, &text);
+    }
+
     /// What the end of what is typed means, in words.
     fn after_typing(&self) -> &'static str {
         let rules = &self.core.common.rules;

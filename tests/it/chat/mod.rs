@@ -3,6 +3,7 @@
 
 mod group;
 mod hostile;
+mod pace;
 mod person;
 mod picture;
 mod refusals;

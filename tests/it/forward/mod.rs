@@ -2,6 +2,7 @@
 //! what it says of what was lost.
 
 mod limits;
+mod live;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -34,11 +34,12 @@ const RECIPES: &[&str] = &[
     "echo ruok",
     "echo ping",
     "unix:api.sock",
-    "--output dump",
+    "-n --output dump",
     "| jq",
     "tail",
     "'sort -u'",
     "session.pcapng",
+    "--output dump 7007",
     "-z --wait",
     "--expect",
     "--port-file",
@@ -272,6 +273,15 @@ fn a_forward_is_captured() {
     let capture = fs::read(kitchen.path("session.pcapng")).unwrap();
     assert!(capture.starts_with(b"\x0a\x0d\x0d\x0a"), "not pcapng");
     assert!(capture.windows(10).any(|window| window == b"over there"));
+    let mut server = kitchen.recipe("--output dump 7007").start();
+    server.wait_for("listening tcp");
+    let client = connect(&local(7007).to_string());
+    (&accept(&backend)).write_all(b"and back").unwrap();
+    assert_eq!(read_exactly(&client, 8), b"and back");
+    server.wait_for_output(" 8 B\n0000:   61 6e 64 20 62 61 63 6b ");
+    drop(client);
+    server.signal(SIGTERM);
+    server.wait();
 }
 
 #[test]

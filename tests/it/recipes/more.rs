@@ -82,7 +82,7 @@ fn a_question_is_answered() {
 #[test]
 fn what_comes_is_looked_at() {
     let server = answering(7018, b"", b"\xff\x01");
-    let ended = Kitchen::new().recipe("--output dump").run().code(0);
+    let ended = Kitchen::new().recipe("-n --output dump").run().code(0);
     assert!(ended.text().contains("ff 01"), "{}", ended.text());
     server.join().unwrap();
 }

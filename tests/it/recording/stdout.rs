@@ -104,3 +104,66 @@ fn a_terminal_that_nobody_reads_does_not_hold_up_the_end() {
         server.wait().code(7).says("wait for its reader");
     }
 }
+
+/// The reader of a recording leaves, which is its right: the run ends, and a relay goes on.
+#[test]
+fn a_reader_of_the_recording_may_leave() {
+    let args = ["--record", "-", "127.0.0.1:0"];
+    for relay in [false, true] {
+        let (upstream, target) = crate::support::net::listener();
+        let handler = if relay { vec!["--forward", &target] } else { vec!["--discard"] };
+        let (reader, stdout) = std::io::pipe().expect("a pipe");
+        let command = ["tcp-serve"].iter().chain(&handler).chain(&args);
+        let mut server = wirecat(command).stdout(stdout).start();
+        let address = server.address();
+        drop(reader);
+        let mut client = connect(&address);
+        client.write_all(b"hello").expect("it is taken");
+        if relay {
+            let far = crate::support::net::accept(&upstream);
+            assert_eq!(crate::support::net::read_exactly(&far, 5), b"hello");
+            server.signal(Signal::TERM.as_raw());
+        }
+        // A program that another test starts may have the reader for a moment, until it is executed.
+        while !relay && !server.ends_within(std::time::Duration::from_millis(50)) {
+            let _ = client.write_all(b"more");
+        }
+        let ended = server.wait().code(0);
+        assert!(!ended.stderr.contains("record"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn ports_and_recordings_go_through_free_streams() {
+    let mut server =
+        wirecat(["tcp-serve", "-1", "--discard", "--port-file", "-", "127.0.0.1:0"]).start();
+    let port = server.port();
+    server.wait_for_output(format!("{port}\n"));
+    talk(&format!("127.0.0.1:{port}"));
+    server.wait().code(0);
+    let what = "cannot use --port-file -: stdout carries the";
+    for (args, why) in [
+        ("tcp-serve --port-file - 127.0.0.1:0", "data (--output none frees it)"),
+        ("echo --output json --port-file - 127.0.0.1:0", "data"),
+        ("tcp-serve --forward 127.0.0.1:9 --output dump --port-file - 127.0.0.1:0", "data"),
+        ("tcp-serve --discard --record - --port-file - 127.0.0.1:0", "recording"),
+    ] {
+        let ended = wirecat(args.split_whitespace()).run().code(2);
+        ended.says(&format!("{what} {why}"));
+    }
+
+    let place = Place::new();
+    let record = place.arg("session");
+    let args = ["tcp-serve", "-1", "--reply", "welcome", "--output=none", "--record", &record];
+    let mut server = wirecat(args.iter().chain(&["127.0.0.1:0"])).start();
+    assert_eq!(talk(&server.address()), b"welcome");
+    server.wait().code(0);
+    let recording = std::fs::read(place.path("session")).expect("a recording");
+    let mut mock = wirecat(["tcp-serve", "--replay", "-", "127.0.0.1:0"]).input(recording).start();
+    assert_eq!(talk(&mock.address()), b"welcome");
+    mock.wait().code(0);
+    let refused = wirecat(["tcp-serve", "-n", "--replay", "-", "127.0.0.1:0"]).run().code(2);
+    refused.says("cannot use --replay -: -n says that there is no stdin");
+    let ended = wirecat(["tcp-serve", "--replay", "-", "127.0.0.1:0"]).input("nonsense").run();
+    ended.code(2).says("cannot replay stdin: ");
+}

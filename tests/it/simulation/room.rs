@@ -167,6 +167,7 @@ impl Host {
         let nick = || Some("host".parse().expect("a nick"));
         let identity = Identity { nick: nick(), time: false, screen: false };
         let config = HostConfig {
+            pace: Default::default(),
             common,
             net: Net::default(),
             address: "127.0.0.1:0".parse().expect("an address"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{MemberId, Outlook, Room, RoomAction, Stage};
 use crate::protocol::chat::history::sent_size;
 use crate::protocol::chat::line::ChatLine;
+use crate::protocol::chat::pace::Pace;
 
 /// How long a newcomer may take nothing of the history before it is closed.
 const CATCH_UP: Duration = Duration::from_secs(10);
@@ -41,6 +42,9 @@ impl Room {
         let Some(nick) = member.nick().cloned() else { return false };
         self.send(id, ChatLine::You(nick.clone()));
         self.list(id);
+        if self.pace != Pace::default() {
+            self.notice(id, &self.pace.announcement());
+        }
         self.broadcast(Some(id), &ChatLine::Joined(nick));
         true
     }

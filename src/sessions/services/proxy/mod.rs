@@ -10,7 +10,7 @@ mod relay;
 use super::{Activity, Profile, Remains, StreamService, UNSERVED};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status, plain};
-use crate::event_loop::{CloseMode, End, Event, Id, Pool, Signal};
+use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, Signal, Tapped};
 use crate::kind::Kind;
 use crate::protocol::text::{bytes_not, number};
 use crate::report::Notice;
@@ -37,6 +37,8 @@ pub(super) struct Proxy {
     relays: Relays,
     /// Bytes that may wait for one side of a pair.
     queue: usize,
+    /// The connections whose bytes are shown as they pass: the number of each, and its peer.
+    watched: IdMap<(u64, String)>,
 }
 
 impl Proxy {
@@ -49,7 +51,7 @@ impl Proxy {
     }
 
     fn new(upstreams: Upstreams, queue: usize) -> Self {
-        Self { upstreams, queue, relays: Relays::default() }
+        Self { upstreams, queue, relays: Relays::default(), watched: IdMap::default() }
     }
 
     fn stop(&mut self, context: &mut Context<'_>) {
@@ -59,6 +61,34 @@ impl Proxy {
                 context.core.children.terminate_all(context.pool, ChildPurpose::Connection);
             }
         }
+    }
+
+    /// Has what passes through a connection shown, where anybody looks at it.
+    fn watch(&mut self, context: &mut Context<'_>, id: Id) {
+        if let Some(connection) = context.streams.table.get(id)
+            && context.core.console.shows_passing()
+        {
+            self.watched.insert(id, (connection.number, connection.peer.to_string()));
+            context.pool.tap(id);
+        }
+    }
+
+    /// Shows what has passed, or as much of it as there is room for.
+    fn show_passing(&mut self, context: &mut Context<'_>, is_all: bool) {
+        let Context { core, pool, .. } = context;
+        if !core.console.shows_passing() {
+            // Nobody looks any more, and the relays go on.
+            return pool.end_taps();
+        }
+        while is_all || !core.console.is_full() {
+            let Some(Tapped { id, direction, bytes }) = pool.take_tapped() else { break };
+            if let Some((number, peer)) = self.watched.get(id) {
+                let (conn, direction) = (Some(*number), Some(direction));
+                let message = Message { conn, direction, ..Message::new(&bytes, peer) };
+                core.console.deliver(pool, &message);
+            }
+        }
+        core.console.commit(pool);
     }
 
     fn upstream_closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
@@ -112,6 +142,7 @@ impl StreamService for Proxy {
         if !context.pool.takes(id) {
             return;
         }
+        self.watch(context, id);
         match &mut self.upstreams {
             Upstreams::Forward(_) => self.dial(context, id),
             Upstreams::Exec(_) => self.start_command(context, id),
@@ -137,6 +168,10 @@ impl StreamService for Proxy {
                 }
                 is_upstream
             }
+            Event::Tapped => {
+                self.show_passing(context, false);
+                true
+            }
             Event::Signal(Signal::Child) => {
                 self.on_exits(context);
                 false
@@ -145,8 +180,18 @@ impl StreamService for Proxy {
         }
     }
 
+    fn resume(&mut self, context: &mut Context<'_>) {
+        if !self.watched.is_empty() {
+            self.show_passing(context, false);
+        }
+    }
+
     /// The connection is gone, and its upstream is orphaned.
     fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
+        if self.watched.contains(id) {
+            self.show_passing(context, true);
+            self.watched.remove(id);
+        }
         match &mut self.upstreams {
             Upstreams::Forward(dialer) => dialer.drop_one(context.pool, id),
             Upstreams::Exec(children) => children.client_closed(id, end),
