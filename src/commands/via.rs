@@ -33,6 +33,8 @@ const MOST: u64 = 64 * 1024;
 const OTHERS: u32 = 0o044;
 
 /// What a connection leads through
+// What may be left out stands in brackets, which are no links.
+#[allow(rustdoc::broken_intra_doc_links)]
 #[derive(Args, Clone, Debug, Default)]
 pub struct ViaArgs {
     /// Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; a comma makes

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::id::Id;
 use super::pool::Pool;
+use super::recorder::RecordedStream;
 use super::transport::{KernelEnd, Transport};
 use crate::error::HandshakeError;
 use crate::sockets::Endpoint;
@@ -52,15 +53,25 @@ enum DialoguePhase {
 impl Pool {
     /// Has a connection that is being made go through a dialogue before it is up.
     pub(crate) fn converse(&mut self, id: Id, dialogue: Box<dyn Dialogue>) {
-        self.wrap_transport(id, |inner| Box::new(DialogueStream::new(inner, dialogue)));
+        self.wrap_transport(id, |inner| over(inner, dialogue));
     }
 
     /// Has each client of a listener begin with a header of the PROXY protocol, within 3 s: whom it names
     /// is the peer from then on.
     pub(crate) fn accept_proxied(&mut self, listener: Id) {
         self.accept_through(listener, DEADLINE, |inner| {
-            Box::new(DialogueStream::new(inner, Box::<HeaderReader>::default()))
+            over(inner, Box::<HeaderReader>::default())
         });
+    }
+}
+
+/// A stream behind a dialogue. A recording of text is one of the stream, and has no passwords of proxies.
+fn over(mut inner: Box<dyn Transport>, dialogue: Box<dyn Dialogue>) -> Box<dyn Transport> {
+    let recording = inner.take_recording();
+    let stream = Box::new(DialogueStream::new(inner, dialogue));
+    match recording {
+        Some(recording) => Box::new(RecordedStream::around(stream, recording)),
+        None => stream,
     }
 }
 

@@ -166,7 +166,7 @@ impl RecordedStream {
     }
 
     /// Has this stream recorded, which stands on one that was.
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "cli")]
     pub(super) fn around(inner: Box<dyn Transport>, recording: StreamRecording) -> Self {
         let StreamRecording { recorder, proto, role, flow } = recording;
         Self { inner, recorder, is_silent: false, proto, role, flow, reset: false }

@@ -74,6 +74,26 @@ fn events_name_the_destination() {
     assert_eq!(server.join(), b"x");
 }
 
+/// A recording of text is one of the stream; a capture of the wire has all of it.
+#[test]
+fn a_recording_has_no_password() {
+    let proxy = Proxy::start(Speech::HttpLogin);
+    let directory = tempfile::tempdir().unwrap();
+    for (name, has_all) in [("stream.ndjson", false), ("wire.pcapng", true)] {
+        let file = directory.path().join(name);
+        let server = peer(|stream| read_all(&stream));
+        let target = by_name(&server.address);
+        let words =
+            ["tcp-connect", "--via", &proxy.url, "--record", file.to_str().unwrap(), &target];
+        let _ = with_password(wirecat(words)).input("hello").run().code(0);
+        assert_eq!(server.join(), b"hello");
+        let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+        assert!(text.contains("hello"), "{text}");
+        assert_eq!(text.contains("Proxy-Authorization"), has_all, "{text}");
+        assert!(has_all || text.contains(&target), "{text}");
+    }
+}
+
 #[test]
 fn ipv6_literals_are_asked_for_as_such() {
     let Ok(server) = TcpListener::bind("[::1]:0") else {
