@@ -16,7 +16,7 @@ use clap::{ArgAction, Command, CommandFactory};
 
 use super::args::spellings;
 use super::cli::Cli;
-use foreign::{Foreign, Means, OPTIONS, Takes, WORDS, Word};
+use foreign::{Foreign, Means, Takes, WORDS, Word, options};
 
 /// The page that has all of it.
 const PAGE: &str = "`wirecat man from-nc` has what nc, ncat and socat are here";
@@ -82,6 +82,7 @@ struct Line<'a> {
     again: bool,
     port: Option<&'a str>,
     source: Option<&'a str>,
+    proxy_kind: &'a str,
     /// What other options mean to a server, and to a client, and their values.
     options: Vec<(&'static str, &'static str, &'a str)>,
     /// Options of wirecat, with their values.
@@ -137,7 +138,7 @@ fn of_line(command: Option<&str>, words: &[String], cli: &Command) -> Option<Str
 
 /// An option of another tool.
 fn foreign(option: &str) -> Option<&'static Foreign> {
-    OPTIONS.iter().find(|known| known.spellings.contains(&option))
+    options().find(|known| known.spellings.contains(&option))
 }
 
 /// Whether another tool is meant: with a command of wirecat, its options are its own.
@@ -176,6 +177,7 @@ impl<'a> Line<'a> {
             Means::Again => self.again = true,
             Means::Port => self.port = Some(value),
             Means::Source => self.source = Some(value),
+            Means::ProxyKind => self.proxy_kind = value,
             Means::Options(serve, connect) => self.options.push((serve, connect, value)),
         }
         if self.note.is_empty() {
@@ -230,7 +232,16 @@ impl<'a> Line<'a> {
         words.extend(self.kept.iter().map(|word| quoted(word)));
         for (serve, connect, value) in &self.options {
             let options = if self.listens { serve } else { connect };
+            let options = match self.proxy_kind {
+                "5" | "socks5" => options.replace("http:", "socks5:"),
+                "connect" | "http" => options.replace("socks5:", "http:"),
+                _ => (*options).to_owned(),
+            };
             words.extend(options.split_whitespace().map(|word| word.replace("{}", &quoted(value))));
+        }
+        // Where a certificate is given, none is made.
+        if words.iter().any(|word| word == "--tls-cert") {
+            words.retain(|word| word != "--tls-self-signed");
         }
         if !self.listens && (self.source.is_some() || self.port.is_some()) {
             let bound = joined(self.source.unwrap_or(""), self.port);

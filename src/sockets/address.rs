@@ -87,7 +87,7 @@ pub enum AddressError {
     #[error("{0:?} is a path: write unix:{0} for a socket there")]
     Path(String),
     /// A word for a protocol in front, as other tools have it.
-    #[error("{scheme}:{rest} begins with {scheme}: (write {rest})")]
+    #[error("{:?} begins with {scheme}:, which no address does", format!("{scheme}:{rest}"))]
     Scheme {
         /// What stands before the first colon.
         scheme: &'static str,

@@ -20,6 +20,8 @@ pub(super) enum Means {
     Unix,
     Port,
     Source,
+    /// Whether a proxy speaks SOCKS5 or HTTP.
+    ProxyKind,
     /// More than one client.
     Again,
     /// What a server is to be given for it, and what a client; `{}` is the value.
@@ -52,7 +54,7 @@ const fn both(options: &'static str) -> Means {
 const NOTHING: Means = both("");
 
 /// The options of nc.openbsd, nc.traditional and ncat.
-pub(super) const OPTIONS: &[Foreign] = &[
+const OPTIONS: &[Foreign] = &[
     option(&["-l", "--listen"], Takes::Nothing, Means::Listen, ""),
     option(&["-u", "--udp"], Takes::Nothing, Means::Udp, ""),
     option(&["-U", "--unixsock"], Takes::Nothing, Means::Unix, ""),
@@ -94,6 +96,37 @@ pub(super) const OPTIONS: &[Foreign] = &[
     option(&["-M"], Takes::Value, both("-O ttl={}"), ""),
 ];
 
+/// The proxies of clients; who asks a server for one wants its clients passed on.
+const PROXIES: [Foreign; 3] = [
+    option(&["--proxy"], Takes::Value, Means::Options("--forward {}", "--via http://{}"), ""),
+    option(&["-x"], Takes::Value, Means::Options("--forward {}", "--via socks5://{}"), ""),
+    option(&["-X", "--proxy-type"], Takes::Value, Means::ProxyKind, ""),
+];
+
+/// The TLS of ncat.
+#[cfg(feature = "tls")]
+const TLS: &[Foreign] = &[
+    option(
+        &["--ssl"],
+        Takes::Nothing,
+        Means::Options("--tls-self-signed", "--tls"),
+        "--tls verifies the server, --tls-insecure does not",
+    ),
+    option(&["--ssl-verify"], Takes::Nothing, Means::Options("", "--tls"), ""),
+    option(&["--ssl-cert"], Takes::Value, both("--tls-cert {}"), ""),
+    option(&["--ssl-key"], Takes::Value, both("--tls-key {}"), ""),
+    option(&["--ssl-trustfile"], Takes::Value, Means::Options("", "--tls-ca {}"), ""),
+    option(&["--ssl-servername"], Takes::Value, Means::Options("", "--tls={}"), ""),
+    option(&["--ssl-alpn"], Takes::Value, both("--alpn {}"), ""),
+];
+#[cfg(not(feature = "tls"))]
+const TLS: &[Foreign] = &[];
+
+/// All of them.
+pub(super) fn options() -> impl Iterator<Item = &'static Foreign> {
+    OPTIONS.iter().chain(&PROXIES).chain(TLS)
+}
+
 /// A word in the place of a command.
 pub(super) enum Word {
     /// Another tool, whose options follow.
@@ -129,7 +162,7 @@ mod tests {
 
     #[test]
     fn each_spelling_stands_in_one_line() {
-        let mut spellings: Vec<_> = OPTIONS.iter().flat_map(|option| option.spellings).collect();
+        let mut spellings: Vec<_> = options().flat_map(|option| option.spellings).collect();
         spellings.extend(WORDS.iter().flat_map(|(words, _)| *words));
         let count = spellings.len();
         spellings.sort_unstable();

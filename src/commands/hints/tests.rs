@@ -70,6 +70,11 @@ fn what_is_to_be_written_is_named_with_the_arguments_that_were_typed() {
         ("tcp-serve -s 10.0.0.1 9000", "tcp-serve 10.0.0.1:9000"),
         ("tcp-serve --broker :9000", "tcp-serve --hub :9000"),
         ("tcp-serve -k", "tcp-serve ADDR"),
+        ("tcp-serve --proxy h:1 :9000", "tcp-serve --forward h:1 :9000"),
+        ("ncat --proxy h:1 x 80", "tcp-connect --via http://h:1 x:80"),
+        ("ncat --proxy h:1 --proxy-type socks5 x 80", "tcp-connect --via socks5://h:1 x:80"),
+        ("nc -x h:1 x 80", "tcp-connect --via socks5://h:1 x:80"),
+        ("nc -X connect -x h:1 x 80", "tcp-connect --via http://h:1 x:80"),
         ("tcp-serve -k 0 --frame line -- x -y", "tcp-serve --frame line 0 -- x -y"),
         ("-v tcp-serve -k --greet=a :1", "tcp-serve '--greet=a' :1"),
         ("udp-listen -k 9000", "udp-listen 9000"),
@@ -81,6 +86,21 @@ fn what_is_to_be_written_is_named_with_the_arguments_that_were_typed() {
         let words = shell_words::split(line).expect("words");
         let all = ["wirecat".to_owned()].into_iter().chain(words);
         assert!(Parsed::of(all.map(OsString::from)).is_ok(), "{typed}: {line}");
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn tls_has_other_names() {
+    for (typed, write) in [
+        ("ncat --ssl h 443", "tcp-connect --tls h:443"),
+        ("ncat -lk --ssl 9000", "tcp-serve --tls-self-signed :9000"),
+        ("ncat -lk --ssl --ssl-cert c --ssl-key k 1", "tcp-serve --tls-cert c --tls-key k :1"),
+        ("tcp-serve --ssl :9000", "tcp-serve --tls-self-signed :9000"),
+        ("ncat --ssl-verify --ssl-trustfile f h 1", "tcp-connect --tls --tls-ca f h:1"),
+    ] {
+        let hint = hint_of(typed).unwrap_or_else(|| panic!("{typed} has no hint"));
+        assert_eq!(parts(&hint).0, write, "{typed}");
     }
 }
 

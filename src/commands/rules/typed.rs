@@ -175,6 +175,10 @@ impl<'a> Typed<'a> {
                     _ => None,
                 }
             }
+            AddressError::Scheme { scheme: "tls" | "ssl", rest } if cfg!(feature = "tls") => {
+                Some(format!("write --tls {rest}"))
+            }
+            AddressError::Scheme { rest, .. } => Some(format!("write {rest}")),
             _ => None,
         };
         Failure::from(wrong).maybe_fix(fix.as_deref())

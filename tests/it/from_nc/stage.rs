@@ -17,7 +17,7 @@ use crate::support::{PATIENCE, Program, Running, program, wirecat_path};
 /// A command with ports and a directory of its own.
 pub(super) struct Stage {
     pub(super) command: String,
-    directory: TempDir,
+    pub(super) directory: TempDir,
     /// It keeps the ports behind it from other tests.
     claim: TcpListener,
 }
@@ -39,6 +39,7 @@ impl Stage {
             .replace("/tmp/s", &socket)
             .replace(" host:", " 127.0.0.1:")
             .replace(" host ", " 127.0.0.1 ")
+            .replace("/host:", "/127.0.0.1:")
             .replace(":host:", ":127.0.0.1:");
         Self { command, ..stage }
     }
@@ -79,6 +80,16 @@ impl Stage {
         let stream = patiently(|| UnixStream::connect(self.path("s")).ok());
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream
+    }
+
+    /// Puts a certificate for localhost there, and its key; false without openssl.
+    pub(super) fn make_certificate(&self) -> bool {
+        let args = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj \
+                    /CN=localhost -addext subjectAltName=DNS:localhost -addext \
+                    basicConstraints=critical,CA:FALSE -keyout key.pem -out cert.pem";
+        let mut openssl = Command::new("openssl");
+        openssl.args(args.split_whitespace()).current_dir(self.directory.path());
+        openssl.output().is_ok_and(|output| output.status.success())
     }
 
     /// A server for the command.
