@@ -4,12 +4,14 @@
 //! A scene is an exchange of plain sockets with the command of a cell, as a shell runs it.
 
 mod scenes;
+mod secured;
 mod stage;
 
 use std::process::Command;
 
 use super::support::skip;
 use scenes::*;
+use secured::*;
 use stage::Stage;
 
 /// Each line by the words of wirecat, and the scene that both of its commands play.

@@ -4,12 +4,13 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixListener;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::stage::{Actor, Stage, patiently};
 use crate::support::net::{accept, read_all, read_exactly, read_what_comes};
-use crate::support::{PATIENCE, Running, skip, wirecat};
+use crate::support::{PATIENCE, skip};
 
 pub(super) fn one_client_talks(stage: &Stage) {
     let mut actor = stage.start();
@@ -284,15 +285,27 @@ pub(super) fn a_datagram_is_answered(stage: &Stage) {
     actor.0.wait_for_output("answer\n");
 }
 
+/// Sends again and again until the command has shown it: it may not listen yet.
+fn until_heard(mut actor: Actor, send: impl Fn() + Sync) {
+    let is_heard = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let deadline = Instant::now() + PATIENCE;
+            while !is_heard.load(Relaxed) && Instant::now() < deadline {
+                send();
+                thread::sleep(Duration::from_millis(50));
+            }
+        });
+        actor.0.wait_for_output("hello\n");
+        is_heard.store(true, Relaxed);
+    });
+}
+
 pub(super) fn datagrams_come(stage: &Stage) {
-    let mut actor = stage.start();
+    let actor = stage.start();
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     peer.connect(("127.0.0.1", stage.port())).unwrap();
-    // Until it listens, they are refused.
-    patiently(|| {
-        let _ = peer.send(b"hello\n");
-        actor.0.has_written(b"hello\n").then_some(())
-    });
+    until_heard(actor, || drop(peer.send(b"hello\n")));
 }
 
 pub(super) fn datagrams_are_echoed(stage: &Stage) {
@@ -313,13 +326,10 @@ fn group() -> Ipv4Addr {
 }
 
 pub(super) fn a_group_is_heard(stage: &Stage) {
-    let mut actor = stage.start();
+    let actor = stage.start();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket2::SockRef::from(&sender).set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
-    patiently(|| {
-        sender.send_to(b"hello\n", (group(), stage.port())).unwrap();
-        actor.0.has_written(b"hello\n").then_some(())
-    });
+    until_heard(actor, || drop(sender.send_to(b"hello\n", (group(), stage.port()))));
 }
 
 pub(super) fn a_group_is_sent_to(stage: &Stage) {
@@ -333,77 +343,4 @@ pub(super) fn a_group_is_sent_to(stage: &Stage) {
     let (count, _) = member.recv_from(&mut bytes).unwrap();
     assert_eq!(&bytes[..count], b"hello\n");
     actor.ends();
-}
-
-/// A SOCKS5 proxy for one client, which is the server behind it as well.
-pub(super) fn a_server_is_asked_by_socks(stage: &Stage) {
-    let proxy = TcpListener::bind(("127.0.0.1", stage.port() + 1)).expect("the port is free");
-    let mut actor = stage.start();
-    let mut client = accept(&proxy);
-    let methods = read_exactly(&client, 2);
-    read_exactly(&client, methods[1].into());
-    client.write_all(&[5, 0]).unwrap();
-    let request = read_exactly(&client, 10);
-    assert_eq!(request[..8], [5, 1, 0, 1, 127, 0, 0, 1]);
-    assert_eq!(request[8..], stage.port().to_be_bytes());
-    client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
-    actor.0.say("question\n");
-    assert_eq!(read_exactly(&client, 9), b"question\n");
-}
-
-/// The same for HTTP CONNECT.
-pub(super) fn a_server_is_asked_by_http(stage: &Stage) {
-    let proxy = TcpListener::bind(("127.0.0.1", stage.port() + 1)).expect("the port is free");
-    let mut actor = stage.start();
-    let mut client = accept(&proxy);
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        request.extend(read_exactly(&client, 1));
-    }
-    let asked = format!("CONNECT 127.0.0.1:{} HTTP/1.", stage.port());
-    assert!(request.starts_with(asked.as_bytes()), "{}", request.escape_ascii());
-    client.write_all(b"HTTP/1.0 200 OK\r\n\r\n").unwrap();
-    actor.0.say("question\n");
-    assert_eq!(read_exactly(&client, 9), b"question\n");
-}
-
-/// Answers one client that speaks TLS.
-fn tls_server(stage: &Stage, options: &str) -> Running {
-    let line = format!("tcp-serve -1 --send answer\\n {options} 127.0.0.1:{}", stage.port());
-    let server = wirecat(line.split_whitespace()).with(|wirecat| {
-        wirecat.current_dir(stage.directory.path());
-    });
-    let mut server = server.start();
-    server.wait_for("listening tcp 127.0.0.1");
-    server
-}
-
-fn ask_by_tls(stage: &Stage, mut server: Running) {
-    let mut actor = stage.start();
-    actor.0.say("question\n");
-    server.wait_for_output("question\n");
-    actor.0.wait_for_output("answer\n");
-}
-
-pub(super) fn a_tls_server_is_asked(stage: &Stage) {
-    ask_by_tls(stage, tls_server(stage, "--tls-self-signed"));
-}
-
-pub(super) fn a_tls_server_is_verified(stage: &Stage) {
-    if !stage.make_certificate() {
-        return skip("from_nc", "openssl is not installed");
-    }
-    ask_by_tls(stage, tls_server(stage, "--tls-cert cert.pem --tls-key key.pem"));
-}
-
-pub(super) fn a_tls_client_talks(stage: &Stage) {
-    if !stage.make_certificate() {
-        return skip("from_nc", "openssl is not installed");
-    }
-    let mut actor = stage.start();
-    let address = format!("127.0.0.1:{}", stage.port());
-    let args =
-        ["tcp-connect", "--tls-insecure", "--wait", "60s", "--send", "question\\n", &address];
-    let _client = wirecat(args).start();
-    actor.0.wait_for_output("question\n");
 }

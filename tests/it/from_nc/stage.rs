@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 use crate::support::{PATIENCE, Program, Running, program, wirecat_path};
+
+/// The first port of the next stage.
+static NEXT: AtomicU16 = AtomicU16::new(26_000);
 
 /// A command with ports and a directory of its own.
 pub(super) struct Stage {
@@ -26,8 +30,10 @@ impl Stage {
     pub(super) fn new(command: &str) -> Self {
         let bind = |port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).ok();
         let directory = tempfile::tempdir().expect("a directory");
-        // Below the ports that Linux gives to whoever asks for any.
-        let claim = (26_000..32_000).step_by(3).find_map(|first| {
+        // Below the ports that Linux gives to whoever asks for any. None is taken twice: what is left
+        // of a connection (TIME_WAIT) keeps some tools from listening on its port.
+        let claim = (26_000..32_000).step_by(3).find_map(|_| {
+            let first = NEXT.fetch_add(3, Relaxed);
             let claim = bind(first)?;
             (first + 1..first + 3).all(|port| bind(port).is_some()).then_some(claim)
         });

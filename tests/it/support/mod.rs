@@ -225,13 +225,6 @@ impl Running {
         self.wait_until(|output| output.windows(wanted.len()).any(|window| window == wanted));
     }
 
-    /// Whether stdout has had `bytes` so far.
-    pub(crate) fn has_written(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        let output = self.stdout.as_mut().expect("stdout is collected");
-        output.bytes.extend(output.receiver.try_iter().flatten());
-        output.bytes.windows(bytes.as_ref().len()).any(|window| window == bytes.as_ref())
-    }
-
     /// Waits for the first event of this name on stdout, and returns it.
     #[track_caller]
     pub(crate) fn wait_for_event(&mut self, name: &str) -> serde_json::Value {
