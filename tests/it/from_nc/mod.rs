@@ -14,8 +14,10 @@ use scenes::*;
 use secured::*;
 use stage::Stage;
 
-/// Each line by the words of wirecat, and the scene that both of its commands play.
-const LINES: &[(&str, fn(&Stage))] = &[
+/// A line by the words of wirecat, and the scene that both of its commands play.
+type Line = (&'static str, fn(&Stage));
+
+const LINES: &[Line] = &[
     ("tcp-serve -1 :9000", one_client_talks),
     ("tcp-serve :9000", clients_come_one_after_the_other),
     ("tcp-serve -1 9000", one_client_talks),
