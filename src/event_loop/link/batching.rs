@@ -10,6 +10,13 @@
 //! noticed, which takes 1 to 3 ms, once in [`STEADY`] bytes. An end, a reset and an urgent byte do not
 //! wait: the poll reports them whatever the mark is (tcp_poll() in Linux 6.18), as it does a full window.
 
+//! A relay of 1 GiB over loopback, Reno, two cores beside other work, medians of 7:
+//!
+//! | mark | none | 64 KiB | 128 | 192 | 256 | 384 | 512 |
+//! |---|---|---|---|---|---|---|---|
+//! | GB/s | 1.77 | 1.94 | 2.21 | 2.41 | 2.23 | 2.08 | 2.10 |
+//! | CPU of the relay, s/GB | 0.226 | 0.214 | 0.146 | 0.115 | 0.124 | 0.132 | 0.147 |
+
 use std::time::Duration;
 
 use crate::event_loop::channel::Channel;

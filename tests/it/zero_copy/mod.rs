@@ -1,6 +1,7 @@
 //! SPEC 1.1, 1.3, 6: whichever way bytes take through wirecat, straight through the kernel or through
 //! its memory, they are the same bytes, with the same counts and the same status.
 
+mod crowd;
 mod ends;
 mod sources;
 mod troubles;

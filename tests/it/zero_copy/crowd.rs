@@ -1,0 +1,89 @@
+//! Many links at once, of a user whose pipes are limited.
+
+use std::fs::{read_dir, read_link};
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::MIB;
+use crate::support::data::{assert_same, noise};
+use crate::support::net::{accept, connect, listener, read_all, read_exactly};
+use crate::support::{PATIENCE, program, skip, wirecat_path};
+
+/// Connections through the relay at once.
+const ALL: usize = 1000;
+/// Of which so many get stuck with bytes inside: more than there may be pipes to hold them.
+const STUCK: usize = 40;
+/// More than the buffers of the sockets take that nobody reads.
+const LENGTH: usize = 6 * MIB;
+/// A piece that is large enough for the next one to be spliced.
+const PIECE: usize = 48 * 1024;
+/// 32 pipes are held at most, 4 are kept, and 3 are stdin, stdout and stderr.
+const MOST: usize = 39;
+
+/// How many pipes a process has open. Both ends of one have the same name.
+fn pipes(pid: u32) -> usize {
+    let fds = read_dir(format!("/proc/{pid}/fd")).expect("a process that runs");
+    let names = fds.flatten().filter_map(|fd| read_link(fd.path()).ok());
+    let mut names: Vec<_> =
+        names.filter(|name| name.to_string_lossy().starts_with("pipe:")).collect();
+    names.sort();
+    names.dedup();
+    names.len()
+}
+
+/// A user without privileges has 64 pipes of 1 MiB (pipe-user-pages-soft, pipe(7)). Links that are stuck
+/// hold some of them, and all others go on without.
+#[test]
+fn a_thousand_connections_share_the_pipes_of_a_user() {
+    let name = "a_thousand_connections_share_the_pipes_of_a_user";
+    let ids = ["--reuid=64988", "--regid=64988", "--clear-groups"];
+    let is_there = Command::new("setpriv").args(ids).arg("true").status();
+    if !is_there.is_ok_and(|status| status.success()) {
+        return skip(name, "no setpriv, or no root");
+    }
+    let (upstream, target) = listener();
+    let mut command = Command::new("setpriv");
+    command.args(ids).args([wirecat_path(), "tcp-serve", "--conns", &ALL.to_string()]);
+    command.args(["--max-clients", "2000", "--forward", &target, "127.0.0.1:0"]);
+    let mut relay = program(command).start();
+    let address = relay.address();
+    let pairs: Vec<_> = (0..ALL).map(|_| (connect(&address), accept(&upstream))).collect();
+    pass_pieces(&pairs);
+    let (stuck, moving) = pairs.split_at(STUCK);
+    let bytes = noise(LENGTH);
+    thread::scope(|scope| {
+        for (mut client, _) in stuck.iter().map(|(client, far)| (client, far)) {
+            let bytes = &bytes;
+            scope.spawn(move || {
+                client.write_all(bytes).expect("it is taken in the end");
+                client.shutdown(Shutdown::Write).expect("it is open");
+            });
+        }
+        let until = Instant::now() + PATIENCE;
+        while pipes(relay.pid()) < MOST / 2 {
+            assert!(Instant::now() < until, "{} pipes", pipes(relay.pid()));
+            thread::sleep(Duration::from_millis(20));
+        }
+        pass_pieces(moving);
+        let count = pipes(relay.pid());
+        assert!(count <= MOST, "{count} pipes");
+        for (_, far) in stuck {
+            assert_same(&read_all(far), &bytes);
+        }
+    });
+    pass_pieces(moving);
+    drop(pairs);
+    relay.wait().code(0);
+}
+
+/// Passes two pieces through each connection, one connection after the other.
+fn pass_pieces(pairs: &[(TcpStream, TcpStream)]) {
+    let piece = noise(PIECE);
+    for (mut client, far) in pairs.iter().chain(pairs).map(|(client, far)| (client, far)) {
+        client.write_all(&piece).expect("the relay takes it");
+        assert_same(&read_exactly(far, PIECE), &piece);
+    }
+}
