@@ -388,6 +388,7 @@ Register-ArgumentCompleter -Native -CommandName 'wirecat' -ScriptBlock {
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'Have at most N members at once')
             [CompletionResult]::new('--max-per-address', '--max-per-address', [CompletionResultType]::ParameterName, 'Have at most N members of one IP address at once')
             [CompletionResult]::new('--queue', '--queue', [CompletionResultType]::ParameterName, 'How much may wait to be sent to one member')
+            [CompletionResult]::new('--flood-limit', '--flood-limit', [CompletionResultType]::ParameterName, 'Take N lines a second of each member, and four times as many at once')
             [CompletionResult]::new('--max-frame-total', '--max-frame-total', [CompletionResultType]::ParameterName, 'The most that the unfinished lines of all members hold')
             [CompletionResult]::new('--unix-mode', '--unix-mode', [CompletionResultType]::ParameterName, 'Who may connect to a unix socket that has a path')
             [CompletionResult]::new('--allow', '--allow', [CompletionResultType]::ParameterName, 'Let in only clients of these networks, or of the addresses that a name has now')

@@ -378,6 +378,7 @@ set edit:completion:arg-completer[wirecat] = {|@words|
             cand --max-clients 'Have at most N members at once'
             cand --max-per-address 'Have at most N members of one IP address at once'
             cand --queue 'How much may wait to be sent to one member'
+            cand --flood-limit 'Take N lines a second of each member, and four times as many at once'
             cand --max-frame-total 'The most that the unfinished lines of all members hold'
             cand --unix-mode 'Who may connect to a unix socket that has a path'
             cand --allow 'Let in only clients of these networks, or of the addresses that a name has now'

@@ -644,6 +644,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l send -d 'Say TE
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-clients -d 'Have at most N members at once' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-per-address -d 'Have at most N members of one IP address at once' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l queue -d 'How much may wait to be sent to one member' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l flood-limit -d 'Take N lines a second of each member, and four times as many at once' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-frame-total -d 'The most that the unfinished lines of all members hold' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l unix-mode -d 'Who may connect to a unix socket that has a path' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l allow -d 'Let in only clients of these networks, or of the addresses that a name has now' -r -f

@@ -575,6 +575,7 @@ module completions {
     --max-clients: string     # Have at most N members at once
     --max-per-address: string # Have at most N members of one IP address at once
     --queue: string           # How much may wait to be sent to one member
+    --flood-limit: string     # Take N lines a second of each member, and four times as many at once
     --max-frame-total: string # The most that the unfinished lines of all members hold
     --unix-mode: string       # Who may connect to a unix socket that has a path
     --allow: string           # Let in only clients of these networks, or of the addresses that a name has now

@@ -288,6 +288,10 @@ impl Pool {
                 continue;
             }
             channel.flush(now);
+            if channel.marks.has(Marks::HUNG_UP) {
+                self.read_before_reset(id);
+            }
+            let Some(channel) = self.channel_mut(id) else { continue };
             let marks = channel.marks;
             let (drained, hung_up) = (channel.take_drained(), channel.has_hung_up());
             self.settle(id);

@@ -79,6 +79,21 @@ impl Pool {
         self.mark_dirty(to);
     }
 
+    /// A connection has hung up whose link waits. What it has left goes into the queue of the sink, as far
+    /// as there is room, where copying would have put it: a reset is noticed once nothing precedes it.
+    pub(in crate::event_loop) fn read_before_reset(&mut self, from: Id) {
+        let Some(to) = self.linked(from) else { return };
+        let waits = Marks::HUNG_UP.0 | Marks::WAITS.0;
+        let is_due = self.channel(from).is_some_and(|it| it.marks.0 & waits == waits && !it.paused);
+        if !is_due || self.unread(from) == 0 {
+            return;
+        }
+        self.read_ahead(from);
+        if self.channel(to).is_some_and(|sink| !sink.queue.is_empty()) {
+            self.wait_for_sink(from, to);
+        }
+    }
+
     pub(super) fn note_mover(&mut self, from: Id, next: impl FnOnce(Mover) -> Mover) {
         if let Some(source) = self.channel_mut(from) {
             source.note_mover(next);
