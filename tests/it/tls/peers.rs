@@ -70,7 +70,10 @@ fn it_connects(files: &Files, words: &str) {
     let (server, port) = serve(files, &format!("-1 -n {SERVER}"));
     let words = words.replace("PORT", &port.to_string());
     let sender = other(files, &words).input(bytes.clone()).start();
-    assert_same(&server.wait().code(0).stdout, &bytes);
+    // Not everybody says close_notify, and without it what came may be cut.
+    let ended = server.wait();
+    assert!(matches!(ended.code, Some(0 | 6)), "{}", ended.stderr);
+    assert_same(&ended.stdout, &bytes);
     sender.wait();
     let words_of_server = files.words(&format!("tcp-serve -1 {SERVER} 127.0.0.1:0"));
     let mut server = wirecat(words_of_server).input(bytes.clone()).start();
