@@ -144,7 +144,7 @@
 //! Python libraries; `cargo run --example echo_server` runs one.
 //!
 //! The command line is the feature `cli`, which is on by default. A program that only uses the library
-//! leaves it out, and has fewer than 30 crates to build instead of 102:
+//! leaves it out, and has fewer than 30 crates to build instead of some 130:
 //!
 //! ```toml
 //! [dependencies]
@@ -167,7 +167,9 @@
 //! | 0 | `sys` | the only `unsafe`, and all that names libc |
 //!
 //! The feature `cli`, which is on by default, has the floors 7, 6, 5 and 2, `protocol` and `fields`, the
-//! dialogues of the floors 4 and 3 (proxies, the PROXY protocol), and with them three of four crates. Nothing else depends on it.
+//! dialogues of the floors 4 and 3 (proxies, the PROXY protocol), and with them most of the crates. The
+//! feature `tls`, on by default as well, needs `cli`; it has `sockets::tls`, the stream inside TLS
+//! (`event_loop/tls_stream.rs`) and the options of TLS (`commands/tls.rs`). Nothing else depends on them.
 //!
 //! A command is a chain of four: clap fills its arguments, `commands/rules.rs` refuses what cannot
 //! apply, `config()` makes a plain configuration, and `commands/launch.rs` looks names up, opens the

@@ -2,7 +2,7 @@
 //! command line that was meant, with the arguments that were typed.
 //!
 //! clap finds that something is wrong; only then is the line read once more, with the table of
-//! [`foreign`]. What it does not know is left to the message of clap.
+//! `foreign`. What it does not know is left to the message of clap.
 
 mod foreign;
 #[cfg(test)]

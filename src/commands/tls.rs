@@ -10,6 +10,7 @@ use rustls::KeyLog;
 use super::rules::refuse;
 use crate::error::Failure;
 use crate::kind::Kind;
+use crate::multicast::interfaces;
 use crate::sessions::config::{Common, Net, RouteOptions};
 use crate::sockets::tls::{
     ClientTls, ClientTlsOptions, IdentityFiles, KeyLogFile, Pins, ServerIdentity, ServerTls,
@@ -154,7 +155,7 @@ impl ServerTlsArgs {
     ) -> Result<(), Failure> {
         let identity_files = match (identity.files(), self.tls_self_signed) {
             (Some(files), _) => ServerIdentity::Files(files),
-            (None, true) => ServerIdentity::SelfSigned(literal(addresses)),
+            (None, true) => ServerIdentity::SelfSigned(listened(addresses)?),
             (None, false) => return Ok(()),
         };
         check_alpn(&identity.alpn)?;
@@ -170,15 +171,27 @@ impl ServerTlsArgs {
     }
 }
 
-/// The addresses that a certificate is made for beside the names of this machine.
-fn literal<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> Vec<IpAddr> {
+/// The addresses that a certificate is made for beside the names of this machine: the loopback ones and
+/// those that are listened on, which on a wildcard are those of all interfaces.
+fn listened<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> Result<Vec<IpAddr>, Failure> {
     let mut all = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-    let named = addresses.into_iter().filter_map(|address| match address {
-        Address::Inet { host: Host::Ip(ip, _), .. } if !ip.is_unspecified() => Some(*ip),
-        _ => None,
-    });
-    all.extend(named);
+    for address in addresses {
+        let Address::Inet { host, .. } = address else { continue };
+        let is_wildcard = match host {
+            Host::Any => true,
+            Host::Ip(ip, _) => ip.is_unspecified(),
+            Host::Loopback | Host::Name(_) => false,
+        };
+        match host {
+            _ if is_wildcard => {
+                let interfaces = interfaces::list()?;
+                all.extend(interfaces.into_iter().flat_map(|interface| interface.addresses));
+            }
+            Host::Ip(ip, _) => all.push(*ip),
+            _ => {}
+        }
+    }
     all.sort_unstable();
     all.dedup();
-    all
+    Ok(all)
 }

@@ -246,8 +246,9 @@ impl TlsStream {
         }
     }
 
-    /// A reset during the handshake is no end of a connection that was up.
-    fn told(&self, error: io::Error) -> io::Error {
+    /// The error of `connected` for one of the inner stream: a reset during the handshake is no end of a
+    /// connection that was up.
+    fn before_open(&self, error: io::Error) -> io::Error {
         use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
         match error.kind() {
             BrokenPipe | ConnectionAborted | ConnectionReset => self.cut(),

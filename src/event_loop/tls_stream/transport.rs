@@ -26,8 +26,8 @@ impl Transport for TlsStream {
         if self.stage == Stage::Connecting && self.inner.connected()?.is_none() {
             return Ok(None);
         }
-        let is_up =
-            self.stage == Stage::Open || self.shake_hands().map_err(|error| self.told(error))?;
+        let is_up = self.stage == Stage::Open
+            || self.shake_hands().map_err(|error| self.before_open(error))?;
         Ok(is_up.then(|| self.inner.addresses()))
     }
 

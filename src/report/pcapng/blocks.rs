@@ -9,8 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 const PACKET: u32 = 6;
+#[cfg(feature = "tls")]
 const SECRETS: u32 = 10;
 /// Lines as SSLKEYLOGFILE has them.
+#[cfg(feature = "tls")]
 const TLS_KEY_LOG: u32 = 0x544c_534b;
 /// By which a reader tells the byte order.
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
@@ -53,6 +55,7 @@ pub(super) fn head(out: &mut Vec<u8>) {
 }
 
 /// Secrets of TLS, which have to stand ahead of the packets that they open.
+#[cfg(feature = "tls")]
 pub(super) fn secrets(lines: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     block(SECRETS, &mut out, |body| {

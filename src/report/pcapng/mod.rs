@@ -38,6 +38,7 @@ impl Capture {
     }
 
     /// Bytes that a file starts with.
+    #[cfg(feature = "tls")]
     pub(crate) fn head_len() -> usize {
         let mut head = Vec::new();
         blocks::head(&mut head);
@@ -45,6 +46,7 @@ impl Capture {
     }
 
     /// Secrets of TLS, as the block that belongs ahead of the packets that they open.
+    #[cfg(feature = "tls")]
     pub(crate) fn secrets(lines: &[u8]) -> Vec<u8> {
         blocks::secrets(lines)
     }

@@ -1,6 +1,7 @@
 //! `SSLKEYLOGFILE`: the secrets of each session, so that Wireshark and its like read what was said.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -17,13 +18,19 @@ use crate::sys::fd;
 static OF_PROCESS: OnceLock<Arc<KeyLogFile>> = OnceLock::new();
 
 /// A file of secrets, in the form of NSS: a label, the random of the client, the secret.
-#[derive(Debug)]
 pub struct KeyLogFile {
     file: Mutex<File>,
     /// Lines for a capture, which takes them at the end of each turn.
     lines: Mutex<Vec<u8>>,
     /// Whether there is one.
     is_captured: AtomicBool,
+}
+
+/// Secrets are shown nowhere but in the file and the capture.
+impl fmt::Debug for KeyLogFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyLogFile").finish_non_exhaustive()
+    }
 }
 
 impl KeyLogFile {

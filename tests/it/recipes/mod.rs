@@ -2,6 +2,8 @@
 //! those of the README may be taken, here or by the tests of another checkout.
 
 mod more;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -70,6 +72,9 @@ const RECIPES: &[&str] = &[
     "octet",
     "u16@4",
     "--frame obj",
+    "--tls-self-signed",
+    "--tls-pin",
+    "--tls-min-days",
 ];
 
 /// The README's port from which all others count.

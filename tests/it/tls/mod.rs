@@ -1,6 +1,6 @@
 //! SPEC 7, TLS: both roles, with each other and with other programs.
 
-mod certificates;
+pub(crate) mod certificates;
 mod handshakes;
 mod peers;
 mod secrets;
@@ -263,6 +263,28 @@ fn what_cannot_apply_is_wrong_usage() {
         assert_eq!(ended.code, Some(2), "{words}: {}", ended.stderr);
     }
     wirecat(files.words("tcp-connect --tls --tls-ca @none.pem localhost:1")).run().code(7);
+}
+
+/// Who listens on a wildcard is reached by any address of this machine.
+#[test]
+fn a_certificate_of_a_run_is_for_each_address_that_is_listened_on() {
+    let files = Files::new();
+    let interfaces = wirecat::multicast::interfaces::list().expect("the interfaces");
+    let all: Vec<_> = interfaces.into_iter().flat_map(|interface| interface.addresses).collect();
+    for (address, is_wildcard) in [("0.0.0.0:0", true), (":0", true), ("127.0.0.2:0", false)] {
+        let words = format!("tcp-serve --discard --tls-self-signed -4 {address}");
+        let mut server = wirecat(files.words(&words)).start();
+        let port = server.port();
+        let host = if is_wildcard { "127.0.0.1" } else { "127.0.0.2" };
+        let words = format!("tcp-connect --output json --tls --tls-insecure {host}:{port}");
+        let ended = wirecat(files.words(&words)).input("").run().code(0);
+        let names = &events(&ended, "tls")[0]["names"];
+        let has = |name: &str| names.as_array().unwrap().iter().any(|it| it == name);
+        assert!(has("localhost") && has(host), "{names}");
+        assert!(!is_wildcard || all.iter().all(|it| has(&it.to_string())), "{names}: {all:?}");
+        assert!(!has("0.0.0.0") && !has("::"), "{names}");
+        stop(server);
+    }
 }
 
 /// Bytes that are read with the end of the handshake are the client's first.
