@@ -74,7 +74,7 @@ pub struct IdentityArgs {
 #[derive(Args, Clone, Debug)]
 pub struct ServerTlsArgs {
     /// Speak TLS with a certificate that is made for this run; its pin is shown
-    #[arg(long, conflicts_with = "tls_cert", help_heading = "TLS")]
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"], help_heading = "TLS")]
     pub tls_self_signed: bool,
     /// Take only clients whose certificates are issued by those of FILE (PEM)
     #[arg(long, value_name = "FILE", help_heading = "TLS")]

@@ -321,6 +321,13 @@ impl TlsStream {
         }
         loop {
             let flushed = self.flush_records();
+            if !self.session.is_handshaking() {
+                // Whatever came behind it, data and an error, is for the reads of the connection, which
+                // also meet what a write has met.
+                self.stage = Stage::Open;
+                self.agreed = self.session.agreed().map(Box::new);
+                return Ok(true);
+            }
             if let Some(error) = self.broken.take() {
                 self.discard();
                 return Err(error);
@@ -329,11 +336,6 @@ impl TlsStream {
                 // The peer may wait until what it has sent is read.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 flushed => flushed?,
-            }
-            if !self.session.is_handshaking() {
-                self.stage = Stage::Open;
-                self.agreed = self.session.agreed().map(Box::new);
-                return Ok(true);
             }
             match self.receive(&mut []) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),

@@ -171,9 +171,10 @@ impl Pair {
 fn read_all(stream: &mut TlsStream, at_once: usize, read: &mut Vec<u8>) -> io::Result<()> {
     let mut into = vec![0; at_once];
     loop {
-        match stream.read(&mut into)? {
-            0 => return Ok(()),
-            count => read.extend_from_slice(&into[..count]),
+        match stream.read(&mut into) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Ok(0) => return Ok(()),
+            outcome => read.extend_from_slice(&into[..outcome?]),
         }
     }
 }
@@ -268,6 +269,10 @@ fn a_handshake_that_is_cut_at_any_byte_fails_on_both_sides() {
                 assert!(is_cut(&error), "{cut} of {down}: {error}");
                 continue;
             }
+            if cut >= lock(&pair.down).total {
+                // Signatures differ in their length by a byte or two: nothing is missing.
+                continue;
+            }
             assert!(cut > down / 2, "{cut} of {down}");
             let error = read_all(&mut pair.client, 100, &mut Vec::new()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{cut} of {down}: {error}");
@@ -350,6 +355,40 @@ fn a_paused_side_keeps_one_read_and_sees_the_end() {
     let mut read = Vec::new();
     read_all(&mut pair.client, 2, &mut read).unwrap();
     assert_eq!(read, b"kept");
+}
+
+/// The peer decides how many records carry nothing: the loop is asked before each further read.
+#[test]
+fn a_read_that_gives_nothing_goes_back_to_the_loop() {
+    let mut pair = Configs::new(&TLS13).pair().connected();
+    pair.server.write(&[IoSlice::new(b"in parts")]).unwrap();
+    lock(&pair.down).portion = Some(1);
+    let error = pair.client.read(&mut [0; 100]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert!(!lock(&pair.down).bytes.is_empty());
+    let mut read = Vec::new();
+    assert!(is_pending(&read_all(&mut pair.client, 100, &mut read)));
+    assert_eq!(read, b"in parts");
+}
+
+#[test]
+fn an_error_behind_the_handshake_is_one_of_the_connection() {
+    let mut pair = Configs::new(&TLS13).pair();
+    for _ in 0..2 {
+        pair.client.connected().unwrap();
+        if pair.client.stage == Stage::Open {
+            break;
+        }
+        pair.server.connected().unwrap();
+    }
+    assert!(pair.client.is_open() && !pair.server.is_open());
+    pair.client.write(&[IoSlice::new(b"whole")]).unwrap();
+    lock(&pair.up).bytes.extend(b"no record at all");
+    assert!(pair.server.connected().unwrap().is_some());
+    let mut read = Vec::new();
+    let error = read_all(&mut pair.server, 100, &mut read).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionAborted, "{error}");
+    assert_eq!(read, b"whole");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the channel sees of a stream inside TLS.
 
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -76,6 +76,10 @@ impl Transport for TlsStream {
             let count = self.receive(into)?;
             if count > 0 {
                 return Ok(count);
+            }
+            if !self.has_own_input() {
+                // Records without data, or a part of one: whether there is more is for the loop to look.
+                return Err(ErrorKind::Interrupted.into());
             }
         }
     }

@@ -248,6 +248,7 @@ fn what_cannot_apply_is_wrong_usage() {
         "tcp-connect --tls --tls-ca @ca.pem --alpn a,,b localhost:1",
         "tcp-serve --tls-client-ca @ca.pem 127.0.0.1:0",
         "tcp-serve --tls-self-signed --tls-cert @server.pem 127.0.0.1:0",
+        "tcp-serve --tls-self-signed --tls-key @client.key 127.0.0.1:0",
         "tcp-serve --tls-ca @ca.pem --forward localhost:1 127.0.0.1:0",
         "tcp-serve --tls-cert @server.pem --tls-key @client.key 127.0.0.1:0",
         "tcp-serve --tls-cert @server.pem 127.0.0.1:0",
