@@ -140,7 +140,7 @@ fn what_has_no_unframed_data_has_no_size_of_it() {
         ("tcp-connect --read-size 0 1", "the size must be at least 1 byte"),
         ("tcp-connect --read-size 1048577 1", "the size must be at most 1 MiB"),
         ("tcp-connect --read-size -5 1", "is not a size"),
-        ("udp-listen --read-size 5 0", "'--read-size' is an option of"),
+        ("udp-listen --read-size 5 0", "cannot use --read-size: it is an option of"),
     ] {
         wirecat(line.split(' ')).run().code(2).says(why);
     }

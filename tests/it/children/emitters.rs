@@ -22,7 +22,7 @@ fn a_hook_on_what_is_never_reported_is_2() {
         (&["tcp-connect", "127.0.0.1:1"], "accepted", only_with_commands),
         (&["tcp-connect", "127.0.0.1:1"], "joined", "tcp-connect never reports it, but start"),
         (&["tcp-connect", "-z", "127.0.0.1:1"], "data", "only where it takes messages"),
-        (&["tcp-serve", A, "--discard"], "data", "only where it takes messages"),
+        (&["tcp-serve", A, "--discard"], "data", "only without --discard and --save"),
         (&["tcp-serve", A], "connected", "only with --forward"),
         (&["tcp-serve", A], "joined", "never reports it"),
         (&["udp-listen", A], "drained", only_with_commands),

@@ -325,7 +325,7 @@ fn a_person_connects_and_listens_in_words() {
 #[test]
 fn options_that_need_an_address_are_refused_without_one() {
     for (words, cause) in [
-        ("tcp-connect", "required arguments were not provided"),
+        ("tcp-connect", "<ADDR> is missing"),
         ("tcp-connect --input line", "unless --input commands or json say where to"),
         ("tcp-connect --input json -z", "cannot use --probe: it needs the ADDR to connect to"),
         ("tcp-connect --input json --wait 1s", "cannot use --wait: it needs the ADDR"),

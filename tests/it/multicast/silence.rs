@@ -184,7 +184,7 @@ fn a_firewall_is_named() {
 fn datagrams_that_udp_ignored_are_told() {
     let Some(lan) = lan("datagrams_that_udp_ignored_are_told", 2) else { return };
     let ended = silent(&lan, JOIN, "true", "239.77.60.1:5001%eth0");
-    warns(&ended, "ignored-datagrams", "another port, group or source is sent to");
+    warns(&ended, "ignored-datagrams", "The sender uses another port, group or source");
 }
 
 /// SPEC 7: UDP has dropped datagrams for a wrong checksum, a wrong length, or want of room: each
