@@ -17,7 +17,7 @@
 //! | [`contest`], [`statistics`], [`table`] | the rounds, the medians and ratios, and how they are shown |
 //! | [`process`], [`ends`], [`machine`] | processes and their CPU time, the ends of a stream, the head of a table |
 //! | [`limit`], [`load`] | the bare loops, and the clients; both run as this program started again |
-//! | [`transfer`], [`forward`], [`exec`], [`line`], [`udp`] | streams and datagrams |
+//! | [`transfer`], [`tls`], [`forward`], [`exec`], [`line`], [`udp`] | streams and datagrams |
 //! | [`echo`], [`threads`], [`idle`], [`hub`], [`ping`], [`json`] | clients, messages and events |
 //! | [`growth`], [`start_up`], [`soak`] | how cost grows, the start, and endurance |
 //! | [`readme`] | the tables of README.md |
@@ -49,6 +49,7 @@ mod start_up;
 mod statistics;
 mod table;
 mod threads;
+mod tls;
 mod tools;
 mod transfer;
 mod udp;

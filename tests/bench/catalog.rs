@@ -3,8 +3,8 @@
 use crate::Fallible;
 use crate::plan::{Outcome, Plan};
 use crate::{
-    echo, exec, forward, growth, hub, idle, json, line, ping, soak, start_up, threads, transfer,
-    udp,
+    echo, exec, forward, growth, hub, idle, json, line, ping, soak, start_up, threads, tls,
+    transfer, udp,
 };
 
 /// Something to measure.
@@ -24,10 +24,12 @@ const fn table(
     Table { name, about, usual: true, measure }
 }
 
-pub(crate) const TABLES: [Table; 23] = [
+pub(crate) const TABLES: [Table; 25] = [
     table("pipe-pipe", "a stream from a pipe over the network to a pipe", transfer::pipe_to_pipe),
     table("file-null", "a stream from a file to the null device", transfer::file_to_null),
     table("pipe-file", "a stream from a pipe to a file", transfer::pipe_to_file),
+    table("tls", "a stream by TLS from a pipe to a pipe", tls::stream),
+    table("tls-handshakes", "clients that connect, shake hands and close", tls::handshakes),
     table("forward", "a stream through a relay (--forward)", forward::measure),
     table("exec", "a stream through a command and back (--exec cat)", exec::measure),
     table("line", "lines to a pipe (--frame line), beside cat", line::measure),
@@ -72,7 +74,7 @@ pub(crate) const GROUPS: [(&str, &str); 6] = [
 ];
 
 /// What takes part in tables.
-pub(crate) const TOOLS: [(&str, &str); 8] = [
+pub(crate) const TOOLS: [(&str, &str); 9] = [
     ("wirecat", "the wirecat that cargo has just built"),
     ("nc.openbsd", "the netcat of OpenBSD"),
     ("ncat", "the netcat of Nmap"),
@@ -80,6 +82,7 @@ pub(crate) const TOOLS: [(&str, &str); 8] = [
     ("iperf3", "iperf3, for datagrams"),
     ("sockperf", "sockperf, for datagrams and round trips"),
     ("cat", "cat, for lines"),
+    ("openssl", "openssl s_server, for TLS handshakes"),
     ("limit", "the bare loops of system calls"),
 ];
 

@@ -7,6 +7,7 @@ use crate::contest::{Entrant, Kind};
 use crate::limit;
 use crate::peers::{Peer, Role};
 use crate::plan::Binary;
+use crate::tls::Pair;
 
 /// The block size at which socat is fast.
 pub(crate) const BLOCK: u32 = 262_144;
@@ -15,6 +16,7 @@ pub(crate) const BLOCK: u32 = 262_144;
 pub(crate) enum Tool {
     Wirecat(Binary),
     Peer(Peer),
+    Tls(Pair),
     /// The names of the limit programs that send and receive.
     Limit(&'static str, &'static str),
 }
@@ -45,6 +47,7 @@ impl Tool {
                 command
             }
             Self::Peer(peer) => peer.serve(Role::Receive, port),
+            Self::Tls(pair) => pair.receiver(port),
             Self::Limit(_, receive) => limit::command(receive, &[&port.to_string()])?,
         })
     }
@@ -56,6 +59,7 @@ impl Tool {
                 binary.command(&["-q", "tcp-connect", &format!("127.0.0.1:{port}")])
             }
             Self::Peer(peer) => peer.connect(Role::Send, port),
+            Self::Tls(pair) => pair.sender(port),
             Self::Limit(send, _) => limit::command(send, &[&port.to_string()])?,
         })
     }

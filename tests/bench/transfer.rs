@@ -9,7 +9,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use crate::Fallible;
-use crate::contest::{self, Column, Entrant, Kind, Sample};
+use crate::contest::{self, Case, Column, Entrant, Kind, Sample};
 use crate::ends::{Look, drain, feed, join, plain, wait_for_listener};
 use crate::peers::Reserved;
 use crate::plan::{Outcome, Plan};
@@ -76,6 +76,10 @@ struct Place {
 }
 
 impl Place {
+    fn new() -> Fallible<Self> {
+        Ok(Self { directory: TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))? })
+    }
+
     fn source(&self, size: u64) -> PathBuf {
         self.directory.path().join(format!("source-{size}"))
     }
@@ -89,8 +93,36 @@ impl Place {
     }
 }
 
+/// The same from a pipe to a pipe, of others than those of the tables here.
+pub(crate) fn pipes(
+    plan: &Plan,
+    name: &str,
+    size: u64,
+    entrants: &[Entrant<Tool>],
+) -> Fallible<Case> {
+    let place = Place::new()?;
+    Ok(contend(plan, name, entrants, Shape::PipeToPipe, &place, size))
+}
+
+fn contend(
+    plan: &Plan,
+    name: &str,
+    entrants: &[Entrant<Tool>],
+    shape: Shape,
+    place: &Place,
+    size: u64,
+) -> Case {
+    contest::measure(
+        plan,
+        name,
+        entrants,
+        |tool| run(tool, shape, place, PROOF, Look::Whole).map(drop),
+        |tool| run(tool, shape, place, size, Look::Edges),
+    )
+}
+
 fn measure(plan: &Plan, shape: Shape) -> Fallible<Vec<Outcome>> {
-    let place = Place { directory: TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))? };
+    let place = Place::new()?;
     if shape == Shape::FileToNull {
         for size in [PROOF, plan.size] {
             let source = File::create(place.source(size))?;
@@ -101,13 +133,8 @@ fn measure(plan: &Plan, shape: Shape) -> Fallible<Vec<Outcome>> {
     }
     let mut others = peers();
     others.extend(shape.limits());
-    let case = contest::measure(
-        plan,
-        shape.name(),
-        &plan.entrants(Tool::Wirecat, others),
-        |tool| run(tool, shape, &place, PROOF, Look::Whole).map(drop),
-        |tool| run(tool, shape, &place, plan.size, Look::Edges),
-    );
+    let entrants = plan.entrants(Tool::Wirecat, others);
+    let case = contend(plan, shape.name(), &entrants, shape, &place, plan.size);
     let size = bytesize::ByteSize(plan.size);
     let intro = format!("{size} over loopback, sender and receiver of one kind, CPU of both.");
     Ok(vec![Outcome { intro, columns: COLUMNS.to_vec(), cases: vec![case] }])
@@ -175,7 +202,7 @@ fn check_count(tool: &Tool, place: &Place, size: u64, written: u64) -> Fallible<
             summary["in"].as_u64().ok_or("no count in the summary")?
         }
         // A tool may have written a few words of its own to stderr, which the kernel counts too.
-        Tool::Peer(_) => written.min(size),
+        Tool::Peer(_) | Tool::Tls(_) => written.min(size),
         // Nobody counts what splice(2) moves; a reset would have been an error of the sender.
         Tool::Limit(..) => size,
     };

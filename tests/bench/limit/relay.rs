@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, splice};
 
 use super::PIPE;
-use super::stream::{accept, connect, large_pipe, move_once};
+use super::stream::{accept, connect, large_pipe, move_once, unpaced};
 use crate::Fallible;
 
 /// Relays so many clients of a port to another port, one after the other.
@@ -19,7 +19,7 @@ pub(super) fn relay(port: u16, to: u16, count: usize) -> Fallible<()> {
     // Each is empty again at the end of a client.
     let pipes = [large_pipe()?, large_pipe()?];
     for _ in 0..count {
-        both_ways(&listener.accept()?.0, &connect(to)?, &pipes)?;
+        both_ways(&unpaced(listener.accept()?.0)?, &connect(to)?, &pipes)?;
     }
     Ok(())
 }

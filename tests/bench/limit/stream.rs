@@ -16,12 +16,20 @@ const READ: usize = 512 * 1024;
 const LINES: usize = 128 * 1024;
 
 pub(super) fn connect(port: u16) -> Fallible<TcpStream> {
-    Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, port))?)
+    unpaced(TcpStream::connect((Ipv4Addr::LOCALHOST, port))?)
+}
+
+/// A connection whose congestion control does not pace what is sent, as BBR does, which a machine may
+/// have by default: no program that does pace is the least of anything.
+pub(super) fn unpaced(stream: TcpStream) -> Fallible<TcpStream> {
+    // Any user may have this one, and each kernel has it (tcp(7)).
+    rustix::net::sockopt::set_tcp_congestion(&stream, "reno")?;
+    Ok(stream)
 }
 
 /// The first client of a port.
 pub(super) fn accept(port: u16) -> Fallible<TcpStream> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.accept()?.0)
+    unpaced(TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.accept()?.0)
 }
 
 /// A pipe of 1 MiB, or of what the kernel gives.
