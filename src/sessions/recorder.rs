@@ -297,6 +297,12 @@ impl Recorder for FileRecorder {
 
     fn flush(&mut self) -> Result<(), Failure> {
         self.write();
+        #[cfg(feature = "tls")]
+        if !matches!(self.state, State::Good)
+            && let Some(secrets) = &self.secrets
+        {
+            secrets.end_capture();
+        }
         match std::mem::replace(&mut self.state, State::Over) {
             State::Failed(failure) => Err(failure),
             state => {

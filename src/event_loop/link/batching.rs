@@ -9,7 +9,7 @@
 //! three processes take turns for a little work each. What is less than a batch waits until the pause is
 //! noticed, which takes 1 to 3 ms, once in [`STEADY`] bytes. An end, a reset and an urgent byte do not
 //! wait: the poll reports them whatever the mark is (tcp_poll() in Linux 6.18), as it does a full window.
-
+//!
 //! A relay of 1 GiB over loopback, Reno, two cores beside other work, medians of 7:
 //!
 //! | mark | none | 64 KiB | 128 | 192 | 256 | 384 | 512 |
@@ -79,6 +79,7 @@ impl Pool {
     pub(super) fn stop_batching(&mut self, from: Id) {
         let Some(source) = self.channel_mut(from) else { return };
         if std::mem::take(&mut source.rare().batching).is_on {
+            // It was set before; a socket that refuses it now has failed, and its read says so.
             let _ = set_mark(source, 1);
         }
     }

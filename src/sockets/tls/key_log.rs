@@ -66,6 +66,12 @@ impl KeyLogFile {
         Some(file)
     }
 
+    /// The capture takes no more lines, and none are kept.
+    pub(crate) fn end_capture(&self) {
+        self.is_captured.store(false, Ordering::Relaxed);
+        drop(self.take());
+    }
+
     /// The lines since the last call.
     pub(crate) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut self.lines.lock().unwrap_or_else(PoisonError::into_inner))

@@ -34,7 +34,10 @@ fn an_option_of_another_command_names_that_command() {
     ];
     for ([command, option], other) in table {
         let name = option.split('=').next().unwrap();
-        refused(&[command, option, "127.0.0.1:9"], &[&format!("cannot use {name}: it is an option of"), other]);
+        refused(
+            &[command, option, "127.0.0.1:9"],
+            &[&format!("cannot use {name}: it is an option of"), other],
+        );
     }
 }
 
