@@ -15,11 +15,13 @@ use clap::error::{ContextKind, Error, ErrorKind};
 use clap::{ArgAction, Command, CommandFactory};
 
 use super::args::spellings;
-use super::cli::Cli;
+use super::cli::{Cli, Parsed};
 use foreign::{Foreign, Means, Takes, WORDS, Word, options};
 
 /// The page that has all of it.
 const PAGE: &str = "`wirecat man from-nc` has what nc, ncat and socat are here";
+/// What stands for an address that was not typed.
+const PLACEHOLDERS: [&str; 3] = ["ADDR", "PATH", "PORT"];
 /// The commands that stand in the place of nc and ncat.
 const COMMANDS: [&str; 4] = ["tcp-connect", "tcp-serve", "udp-send", "udp-listen"];
 
@@ -145,6 +147,9 @@ fn foreign(option: &str) -> Option<&'static Foreign> {
 fn is_meant(found: &Foreign, has_command: bool, next: Option<&str>, cli: &Command) -> bool {
     let fits = match found.takes {
         Takes::Nothing | Takes::Value => true,
+        Takes::Dscp => next.is_some_and(|next| {
+            is_number(next) || ["cs", "af", "ef"].iter().any(|class| next.starts_with(class))
+        }),
         Takes::Number => next.is_some_and(is_number),
         Takes::Word => next.is_some_and(|next| {
             !next.starts_with(|first: char| first.is_ascii_digit() || first == '-')
@@ -232,12 +237,26 @@ impl<'a> Line<'a> {
         words.extend(self.kept.iter().map(|word| quoted(word)));
         for (serve, connect, value) in &self.options {
             let options = if self.listens { serve } else { connect };
+            let options = match (self.udp, *options) {
+                (true, options) => over_udp(options, self.listens),
+                (false, options) => options,
+            };
             let options = match self.proxy_kind {
                 "5" | "socks5" => options.replace("http:", "socks5:"),
                 "connect" | "http" => options.replace("socks5:", "http:"),
                 _ => (*options).to_owned(),
             };
             words.extend(options.split_whitespace().map(|word| word.replace("{}", &quoted(value))));
+        }
+        // With the time that is waited for answers.
+        if words.iter().any(|word| word.starts_with("--reply=")) {
+            words.retain(|word| word != "--reply");
+        }
+        let tls = if self.listens { "--tls-self-signed" } else { "--tls" };
+        let needs_tls = |word: &String| word.starts_with("--tls-") || word == "--alpn";
+        let has_tls = words.iter().any(|word| word.split('=').next() == Some(tls));
+        if words.iter().any(needs_tls) && !has_tls {
+            words.push(tls.to_owned());
         }
         // Where a certificate is given, none is made.
         if words.iter().any(|word| word == "--tls-cert") {
@@ -260,6 +279,9 @@ impl<'a> Line<'a> {
             note = if note.is_empty() { also } else { format!("{note}; {also}") };
         }
         let note = if note.is_empty() { note } else { format!(" ({note})") };
+        // What is refused in its turn is no help.
+        let has_place = !PLACEHOLDERS.iter().any(|place| addresses[0].ends_with(place));
+        (!has_place || is_taken(&words)).then_some(())?;
         Some(format!("write `wirecat {}`{note}", words.join(" ")))
     }
 
@@ -267,6 +289,11 @@ impl<'a> Line<'a> {
     fn addresses(&self, has_command: bool) -> Option<Vec<String>> {
         let one = |text: String| Some(vec![text]);
         if self.unix {
+            // It has no port, and none of the options of IP.
+            let is_ip = self.options.iter().any(|(serve, _, _)| serve.starts_with("-O "));
+            if is_ip || self.source.is_some() || self.port.is_some() && !self.listens {
+                return None;
+            }
             return match self.places[..] {
                 [path] => one(format!("unix:{}", path.strip_prefix("unix:").unwrap_or(path))),
                 [] => one("unix:PATH".to_owned()),
@@ -295,6 +322,27 @@ impl<'a> Line<'a> {
             ([host], None) => one(joined(host, Some("PORT"))),
             _ => None,
         }
+    }
+}
+
+/// Whether a command line is right, with all of its options beside each other; `words` are quoted.
+fn is_taken(words: &[String]) -> bool {
+    let Ok(words) = shell_words::split(&words.join(" ")) else { return false };
+    let all = ["wirecat".to_owned()].into_iter().chain(words).map(OsString::from);
+    Parsed::of(all).is_ok_and(|parsed| parsed.check().is_ok())
+}
+
+/// What the options of a connection are where there is none.
+fn over_udp(options: &'static str, listens: bool) -> &'static str {
+    match options {
+        "--connect-timeout {}" => "--idle-timeout {}",
+        "--quit-after {}" if listens => "",
+        "--quit-after {}" => "--reply={}",
+        "--output none --quit-after 0" => "--output none",
+        "--keep-open" => "",
+        // A sender sends stdin.
+        "-n" if !listens => "",
+        other => other,
     }
 }
 

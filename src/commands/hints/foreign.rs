@@ -10,6 +10,8 @@ pub(super) enum Takes {
     Number,
     /// Anything but a number; with one, it is wirecat's option.
     Word,
+    /// A code point by its name in both; nc has names of its own, too.
+    Dscp,
 }
 
 /// What an option of another tool asks for.
@@ -92,7 +94,7 @@ const OPTIONS: &[Foreign] = &[
     option(&["--chat"], Takes::Nothing, Means::Options("--hub --frame line", ""), ""),
     option(&["-b"], Takes::Nothing, Means::Options("", "--broadcast"), ""),
     option(&["-o"], Takes::Value, both("--record {}"), ""),
-    option(&["-T"], Takes::Value, both("-O dscp={}"), ""),
+    option(&["-T"], Takes::Dscp, both("-O dscp={}"), ""),
     option(&["-M"], Takes::Value, both("-O ttl={}"), ""),
 ];
 
@@ -110,7 +112,7 @@ const TLS: &[Foreign] = &[
         &["--ssl"],
         Takes::Nothing,
         Means::Options("--tls-self-signed", "--tls"),
-        "--tls verifies the server, --tls-insecure does not",
+        "a client's --tls verifies the server, --tls-insecure does not",
     ),
     option(&["--ssl-verify"], Takes::Nothing, Means::Options("", "--tls"), ""),
     option(&["--ssl-cert"], Takes::Value, both("--tls-cert {}"), ""),

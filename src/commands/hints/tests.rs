@@ -14,7 +14,7 @@ fn hint_of(line: &str) -> Option<String> {
 
 /// The line that a hint has one write, and what it says behind it.
 fn parts(hint: &str) -> (&str, &str) {
-    let rest = hint.strip_prefix("write `wirecat ").unwrap_or_else(|| panic!("{hint}"));
+    let rest = hint.strip_prefix("write `wirecat ").unwrap_or_else(|| panic!("no line: {hint}"));
     rest.split_once('`').unwrap_or_else(|| panic!("{hint}"))
 }
 
@@ -39,7 +39,10 @@ fn what_is_to_be_written_is_named_with_the_arguments_that_were_typed() {
         ("-nv localhost 80", "tcp-connect -v localhost:80"),
         ("-d localhost 80", "tcp-connect -n localhost:80"),
         ("-u localhost 53", "udp-send --reply localhost:53"),
+        ("-u -w 2 localhost 53", "udp-send --reply --idle-timeout 2 localhost:53"),
+        ("-u -w2 -q 1 localhost 53", "udp-send --idle-timeout 2 --reply=1 localhost:53"),
         ("-ul 9000", "udp-listen :9000"),
+        ("-lu -q 1 9000", "udp-listen :9000"),
         ("-U /tmp/s", "tcp-connect unix:/tmp/s"),
         ("-lU /tmp/s", "tcp-serve -1 unix:/tmp/s"),
         ("nc -lk 9000", "tcp-serve :9000"),
@@ -80,12 +83,16 @@ fn what_is_to_be_written_is_named_with_the_arguments_that_were_typed() {
         ("udp-listen -k 9000", "udp-listen 9000"),
     ] {
         let hint = hint_of(typed).unwrap_or_else(|| panic!("{typed} has no hint"));
+        assert!(hint.starts_with("write "), "{typed}: {hint}");
         let (line, _) = parts(&hint);
         assert_eq!(line, write, "{typed}");
         // It is right in itself.
         let words = shell_words::split(line).expect("words");
         let all = ["wirecat".to_owned()].into_iter().chain(words);
-        assert!(Parsed::of(all.map(OsString::from)).is_ok(), "{typed}: {line}");
+        let parsed = Parsed::of(all.map(OsString::from));
+        let parsed = parsed.unwrap_or_else(|error| panic!("{typed}: {line}: {error}"));
+        let is_whole = !PLACEHOLDERS.iter().any(|place| line.ends_with(place));
+        assert!(!is_whole || parsed.check().is_ok(), "{typed}: {line}");
     }
 }
 
@@ -97,6 +104,8 @@ fn tls_has_other_names() {
         ("ncat -lk --ssl 9000", "tcp-serve --tls-self-signed :9000"),
         ("ncat -lk --ssl --ssl-cert c --ssl-key k 1", "tcp-serve --tls-cert c --tls-key k :1"),
         ("tcp-serve --ssl :9000", "tcp-serve --tls-self-signed :9000"),
+        ("ncat --ssl-trustfile f h 1", "tcp-connect --tls-ca f --tls h:1"),
+        ("ncat -lk --ssl-alpn h2 1", "tcp-serve --alpn h2 --tls-self-signed :1"),
         ("ncat --ssl-verify --ssl-trustfile f h 1", "tcp-connect --tls --tls-ca f h:1"),
     ] {
         let hint = hint_of(typed).unwrap_or_else(|| panic!("{typed} has no hint"));
@@ -131,7 +140,12 @@ fn what_is_not_known_is_left_to_the_message() {
     }
     let hint = hint_of("tcp-conect 80").unwrap_or_default();
     assert!(hint.contains("tcp-connect"), "{hint}");
-    for typed in ["-j 1", "socat - TCP:h:1", "nc -l -p 1 h"] {
+    // Nor is a line named that is refused in its turn.
+    let refused =
+        ["-uz h 1", "-u -e cat h 1", "-lu --broker 1", "-b h 1", "-u -x p:1 h 1", "-lz 1"];
+    let refused_too = ["-T lowdelay h 1", "-U -s 127.0.0.1 /tmp/s", "-lU -M 3 /tmp/s"];
+    let others = ["-j 1", "socat - TCP:h:1", "nc -l -p 1 h"];
+    for typed in refused.into_iter().chain(refused_too).chain(others) {
         assert_eq!(hint_of(typed).as_deref(), Some(PAGE), "{typed}");
     }
     let either = "write `wirecat tcp-serve 9` to listen, or `wirecat tcp-connect 9` to connect";
