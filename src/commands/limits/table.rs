@@ -174,7 +174,7 @@ pub const LIMITS: &[Limit] = &[
             (Mark(18 << 10), "event_loop/tls_stream.rs SERVER_HANDSHAKE"),
         ],
         "the connection is closed; that of a client has failed with exit status 8",
-        "src/event_loop/tls_stream/tests.rs a_handshake_without_end_is_no_handshake",
+        "src/event_loop/tls_stream/tests/handshakes.rs a_handshake_without_end_is_no_handshake",
     ),
     limit(
         "the handshake of --frame tinyproto",
