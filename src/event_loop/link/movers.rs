@@ -64,19 +64,28 @@ impl Pool {
     /// would have waited there without a link is not lost where `from` is closed next.
     pub fn read_ahead(&mut self, from: Id) {
         let Some(to) = self.linked(from) else { return };
+        if self.move_ahead(from, to) {
+            self.mark_dirty(to);
+        }
+    }
+
+    /// Reads into the queue of the sink; true where that has moved anything.
+    fn move_ahead(&mut self, from: Id, to: Id) -> bool {
         let now = self.now;
-        let mut piece = vec![0; READ_SIZE];
         let has_room = |sink: &Channel| sink.takes() && sink.room() > 0;
+        let (mut piece, mut has_moved) = (Vec::new(), false);
         // Its end is for an event of its own.
         while self.unread(from) > 0 && self.channel(to).is_some_and(has_room) {
-            let Some(source) = self.channel_mut(from) else { return };
+            piece.resize(READ_SIZE, 0);
+            let Some(source) = self.channel_mut(from) else { break };
             source.marks.set(Marks::WAITS, false);
             let ReadOutcome::Bytes(count) = source.read(&mut piece, now) else { break };
             if let Some(sink) = self.channel_mut(to) {
                 let _ = sink.send_linked(piece.get(..count).unwrap_or_default(), now);
+                has_moved = true;
             }
         }
-        self.mark_dirty(to);
+        has_moved
     }
 
     /// A connection has hung up whose link waits. What it has left goes into the queue of the sink, as far
@@ -88,9 +97,16 @@ impl Pool {
         if !is_due || self.unread(from) == 0 {
             return;
         }
-        self.read_ahead(from);
-        if self.channel(to).is_some_and(|sink| !sink.queue.is_empty()) {
+        let has_moved = self.move_ahead(from, to);
+        if self.channel(to).is_none_or(|sink| sink.queue.is_empty()) {
+            return;
+        }
+        if has_moved {
             self.wait_for_sink(from, to);
+        } else if let Some(source) = self.channel_mut(from) {
+            // It waits on. To flush the sink for that would have two ends that are both hung up and full
+            // flush each other for ever.
+            source.marks.set(Marks::WAITS, true);
         }
     }
 
