@@ -8,12 +8,12 @@ use crate::contest::{Better, Case, Column, Kind, Row};
 use crate::machine::machine;
 use crate::plan::{Outcome, Plan};
 use crate::table::{markdown, thousands};
-use crate::{echo, exec, forward, hub, idle, line, ping, tls, transfer, udp};
+use crate::{echo, exec, forward, hub, idle, line, ping, transfer, udp};
 
 type Measure = fn(&Plan) -> Fallible<Vec<Outcome>>;
 
 /// The name of each table in the marks, and what it is made of.
-const BLOCKS: [(&str, &[Measure]); 5] = [
+const BLOCKS: [(&str, &[Measure]); 4] = [
     (
         "streams",
         &[
@@ -25,7 +25,6 @@ const BLOCKS: [(&str, &[Measure]); 5] = [
             line::measure,
         ],
     ),
-    ("tls", &[tls::stream, tls::handshakes]),
     ("clients", &[echo::measure, idle::measure, hub::measure]),
     ("datagrams", &[udp::send_1200, udp::send_64, udp::receive_1200]),
     ("round-trips", &[ping::measure]),
