@@ -42,7 +42,8 @@ fn the_user_of_a_host_leaves_at_once_too() {
 
 #[test]
 fn what_a_screen_takes_has_a_bound() {
-    let (_host, address) = host(&[]);
+    // At one line a second what is said stays on the screen for a while.
+    let (_host, address) = host(&["--flood-limit", "1"]);
     let mut person = Person::chat(&format!("--nick ann {address}")).go();
     person.sees("ann");
     for _ in 0..15 {
