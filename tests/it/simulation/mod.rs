@@ -20,6 +20,10 @@ mod room_verdict;
 mod server;
 mod service;
 mod stage;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tls")]
+mod tls_peer;
 mod verdict;
 mod wire;
 mod world;
@@ -30,6 +34,9 @@ use service::Service;
 
 /// How many scenarios each session goes through.
 const SEEDS: u64 = 256;
+/// Cryptography is slow in a debug build.
+#[cfg(feature = "tls")]
+const TLS_SEEDS: u64 = 256;
 
 /// SPEC 1.3, 1.4, 1.7, 6, 7 (slow clients): what a server promises its clients and its caller.
 #[test]
@@ -97,12 +104,30 @@ fn a_room_passes_on_the_lines_of_its_members() {
     play_all(room::play);
 }
 
+/// SPEC 7, TLS and proxies: what arrives is what was sent, and a cut is no end.
+#[cfg(feature = "tls")]
+#[test]
+fn a_client_inside_tls_takes_no_cut_for_an_end() {
+    play_some(TLS_SEEDS, |seed| drop(tls::play(seed)));
+}
+
+/// Keys and ciphertexts differ from run to run, and nothing else does.
+#[cfg(feature = "tls")]
+#[test]
+fn a_scenario_inside_tls_depends_on_its_seed_alone() {
+    play_some(8, |seed| assert_eq!(tls::play(seed), tls::play(seed)));
+}
+
 fn play_all(play: fn(u64)) {
+    play_some(SEEDS, play);
+}
+
+fn play_some(seeds: u64, play: fn(u64)) {
     let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
     if let Some(seed) = number("WIRECAT_SEED") {
         return play(seed);
     }
-    for seed in 0..number("WIRECAT_SEEDS").unwrap_or(SEEDS) {
+    for seed in 0..number("WIRECAT_SEEDS").unwrap_or(seeds) {
         let _naming = Naming(seed);
         play(seed);
     }
