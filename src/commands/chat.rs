@@ -16,7 +16,7 @@ use super::names::{of_access, to_listen_on};
 use super::rules::refuse;
 use super::stream::{frame_total, route, routes};
 #[cfg(feature = "tls")]
-use super::tls::{IdentityArgs, ServerTlsArgs, TlsArgs, TrustArgs};
+use super::tls::EitherTlsArgs;
 use super::via::ViaArgs;
 use crate::error::{Failure, Status};
 use crate::framing::{self, Framing};
@@ -107,19 +107,7 @@ pub struct ChatArgs {
     /// TLS.
     #[cfg(feature = "tls")]
     #[command(flatten)]
-    pub tls: TlsArgs,
-    /// Whom it trusts.
-    #[cfg(feature = "tls")]
-    #[command(flatten)]
-    pub trust: TrustArgs,
-    /// Who it is.
-    #[cfg(feature = "tls")]
-    #[command(flatten)]
-    pub identity: IdentityArgs,
-    /// Who it is as a server.
-    #[cfg(feature = "tls")]
-    #[command(flatten)]
-    pub server_tls: ServerTlsArgs,
+    pub tls: EitherTlsArgs,
 
     /// How far it may go: past N-1 routers (with a group) [default: 1]
     #[arg(long, value_name = "N", help_heading = "Meeting in a group")]
@@ -198,7 +186,7 @@ fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
     let (mut common, mut net) = common(args, place, stream(args, MAX_LINE))?;
     args.listen.apply(&mut net);
     #[cfg(feature = "tls")]
-    args.server_tls.apply(&args.identity, [&address], (&mut net, &mut common))?;
+    args.tls.server.apply(&args.tls.identity, [&address], (&mut net, &mut common))?;
     let frame_total = frame_total(args.max_frame_total, &common.wire)?;
     Ok(ChatConfig::Host(Box::new(HostConfig {
         common,
@@ -233,9 +221,9 @@ fn join(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
     let mut routes = routes(bind, net, args.connect_timeout, &common.wire)?;
     routes.via = args.via.chain(&mut common)?;
     #[cfg(feature = "tls")]
-    if let Some(name) = &args.tls.tls {
+    if let Some(name) = &args.tls.client.tls {
         let to = (&mut routes, &mut common);
-        args.trust.apply(name, Some(&args.identity), Some(&address), to)?;
+        args.tls.trust.apply(name, Some(&args.tls.identity), Some(&address), to)?;
     }
     let route = route(address, &routes)?;
     Ok(ChatConfig::Join(Box::new(JoinConfig {

@@ -17,7 +17,7 @@ use super::rules::refuse;
 use super::stream;
 use super::texts::read_text;
 #[cfg(feature = "tls")]
-use super::tls::{IdentityArgs, ServerTlsArgs, TlsArgs, TrustArgs};
+use super::tls::EitherTlsArgs;
 use super::via::ViaArgs;
 use crate::error::{Failure, Status};
 use crate::event_loop::READ_SIZE;
@@ -118,19 +118,7 @@ pub struct EchoArgs {
     /// TLS.
     #[cfg(feature = "tls")]
     #[command(flatten)]
-    pub tls: TlsArgs,
-    /// Whom it trusts.
-    #[cfg(feature = "tls")]
-    #[command(flatten)]
-    pub trust: TrustArgs,
-    /// Who it is.
-    #[cfg(feature = "tls")]
-    #[command(flatten)]
-    pub identity: IdentityArgs,
-    /// Who it is as a server.
-    #[cfg(feature = "tls")]
-    #[command(flatten)]
-    pub server_tls: ServerTlsArgs,
+    pub tls: EitherTlsArgs,
 
     /// What every command takes.
     #[command(flatten)]
@@ -180,7 +168,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
             AnyAddress::One(address) => Some(address),
             AnyAddress::Group(_) => None,
         });
-        args.server_tls.apply(&args.identity, addresses, (&mut net, &mut common))?;
+        args.tls.server.apply(&args.tls.identity, addresses, (&mut net, &mut common))?;
     }
     let prefix = args.prefix.as_deref().map(read_text).transpose()?.unwrap_or_default();
     let takes_prefix =

@@ -279,6 +279,11 @@ impl<'a> Line<'a> {
             note = if note.is_empty() { also } else { format!("{note}; {also}") };
         }
         let note = if note.is_empty() { note } else { format!(" ({note})") };
+        // A client of a unix socket has no host for the certificate to be for.
+        let is_nameless = self.unix && !self.listens && words.iter().any(|word| word == "--tls");
+        if is_nameless {
+            return None;
+        }
         // What is refused in its turn is no help.
         let has_place = !PLACEHOLDERS.iter().any(|place| addresses[0].ends_with(place));
         (!has_place || is_taken(&words)).then_some(())?;

@@ -63,9 +63,9 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure>
     let mut options = RouteOptions { net, timeout, via, ..RouteOptions::default() };
     options.check(&address).map_err(|(option, why)| refuse(option, why))?;
     #[cfg(feature = "tls")]
-    if let Some(name) = &args.tls.tls {
+    if let Some(name) = &args.tls.client.tls {
         let to = (&mut options, &mut common);
-        args.trust.apply(name, Some(&args.identity), Some(&address), to)?;
+        args.tls.trust.apply(name, Some(&args.tls.identity), Some(&address), to)?;
     }
     Ok(Ping {
         common,

@@ -169,6 +169,11 @@ pub(super) fn config(args: &ServeArgs, mut report: Settings) -> Result<Serve, Fa
         args.server_tls.apply(&args.identity, &addresses, (&mut net, &mut common))?;
         if let (Handling::Forward(route), Some(_)) = (&mut handling, upstream_by_tls(args)) {
             let Route { address, options } = &mut **route;
+            if args.trust.checks_name() && !matches!(address, Address::Inet { .. }) {
+                let cause = "this kind of address has no host name, which a certificate could be \
+                             for: add --tls-pin";
+                return Err(refuse("--forward", cause));
+            }
             let identity = IdentityArgs { tls_cert: None, tls_key: None, ..args.identity.clone() };
             args.trust.apply("", Some(&identity), Some(address), (options, &mut common))?;
         }

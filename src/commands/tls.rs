@@ -81,6 +81,23 @@ pub struct ServerTlsArgs {
     pub tls_client_ca: Option<PathBuf>,
 }
 
+/// TLS of a command that is a client or a server
+#[derive(Args, Clone, Debug)]
+pub struct EitherTlsArgs {
+    /// Whether a client speaks it.
+    #[command(flatten)]
+    pub client: TlsArgs,
+    /// Whom a client trusts.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// Who this side is.
+    #[command(flatten)]
+    pub identity: IdentityArgs,
+    /// Who it is as a server.
+    #[command(flatten)]
+    pub server: ServerTlsArgs,
+}
+
 /// Protocols have names of 1 to 255 bytes (RFC 7301, section 3.1).
 fn check_alpn(names: &[String]) -> Result<(), Failure> {
     match names.iter().find(|name| !(1..=255).contains(&name.len())) {
@@ -105,6 +122,11 @@ impl IdentityArgs {
 }
 
 impl TrustArgs {
+    /// Whether the name in a server's certificate is looked at.
+    pub(super) fn checks_name(&self) -> bool {
+        self.tls_pin.is_empty() && !self.tls_insecure
+    }
+
     /// Has the connections of a route go through TLS, and notes what is to be said about that.
     #[cold]
     pub(super) fn apply(
@@ -116,9 +138,8 @@ impl TrustArgs {
     ) -> Result<(), Failure> {
         let mut pins = Pins::default();
         self.tls_pin.iter().for_each(|more| pins.extend(more));
-        let is_checked = pins.is_empty() && !self.tls_insecure;
         let is_named = matches!(address, Some(Address::Inet { .. }) | None) || !name.is_empty();
-        if is_checked && !is_named {
+        if self.checks_name() && !is_named {
             return Err(refuse("--tls", "this kind of address has no host name: write --tls=NAME"));
         }
         let alpn = identity.map(|it| it.alpn.clone()).unwrap_or_default();

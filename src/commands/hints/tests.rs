@@ -111,6 +111,10 @@ fn tls_has_other_names() {
         let hint = hint_of(typed).unwrap_or_else(|| panic!("{typed} has no hint"));
         assert_eq!(parts(&hint).0, write, "{typed}");
     }
+    // A certificate is for a name, which a unix socket has not.
+    for typed in ["nc -U --ssl /tmp/s", "nc -U --ssl-alpn h2 /tmp/s"] {
+        assert!(hint_of(typed).is_none_or(|hint| !hint.starts_with("write ")), "{typed}");
+    }
 }
 
 #[test]

@@ -21,13 +21,21 @@ fn serving(kitchen: &Kitchen, words: &str) -> Running {
     server
 }
 
-/// Answers one client that has said `question` to its end.
-fn answering(port: u16, question: &'static [u8], answer: &'static [u8]) -> thread::JoinHandle<()> {
+/// Takes a client for each question, which it has to say, and answers it.
+///
+/// One listener takes all of them: a process that another test is about to start has a copy of it for a
+/// moment, in which its port is taken.
+fn answering<const N: usize>(
+    port: u16,
+    talk: [(&'static [u8], &'static [u8]); N],
+) -> thread::JoinHandle<()> {
     let listener = TcpListener::bind(local(port)).unwrap();
     thread::spawn(move || {
-        let mut client = accept(&listener);
-        assert_eq!(read_exactly(&client, question.len()), question);
-        client.write_all(answer).unwrap();
+        for (question, answer) in talk {
+            let mut client = accept(&listener);
+            assert_eq!(read_exactly(&client, question.len()), question);
+            client.write_all(answer).unwrap();
+        }
     })
 }
 
@@ -64,16 +72,14 @@ fn each_client_has_a_file_of_its_own() {
 
 #[test]
 fn a_question_is_answered() {
-    let server = answering(7016, b"ruok\n", b"imok");
+    let server = answering(7016, [(b"ruok\n", b"imok")]);
     assert_eq!(Kitchen::new().recipe("echo ruok").run().code(0).text(), "imok");
     server.join().unwrap();
-    let server = answering(7017, b"ping\n", b"pong\n");
+    let server = answering(7017, [(b"ping\n", b"pong\n"), (b"ping\n", b"")]);
     assert_eq!(Kitchen::new().recipe("echo ping").run().code(0).text(), "pong\n");
-    server.join().unwrap();
-    let server = answering(7017, b"ping\n", b"");
     Kitchen::new().recipe("echo ping").run().code(1);
     server.join().unwrap();
-    let server = answering(7037, b"", b"");
+    let server = answering(7037, [(b"", b"")]);
     // An object goes out; the server has none to say.
     Kitchen::new().recipe("--frame obj").run();
     server.join().unwrap();
@@ -81,7 +87,7 @@ fn a_question_is_answered() {
 
 #[test]
 fn what_comes_is_looked_at() {
-    let server = answering(7018, b"", b"\xff\x01");
+    let server = answering(7018, [(b"", b"\xff\x01")]);
     let ended = Kitchen::new().recipe("-n --output dump").run().code(0);
     assert!(ended.text().contains("ff 01"), "{}", ended.text());
     server.join().unwrap();

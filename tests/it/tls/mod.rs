@@ -252,6 +252,7 @@ fn what_cannot_apply_is_wrong_usage() {
         "tcp-serve --tls-ca @ca.pem --forward localhost:1 127.0.0.1:0",
         "tcp-serve --tls-cert @server.pem --tls-key @client.key 127.0.0.1:0",
         "tcp-serve --tls-cert @server.pem 127.0.0.1:0",
+        "tcp-serve --forward tls:unix:/tmp/socket 127.0.0.1:0",
         "udp-send --tls localhost:1",
         "echo --tls-self-signed 127.0.0.1:0",
         "echo --udp --tls-self-signed 127.0.0.1:0",
