@@ -36,7 +36,7 @@ struct Seen {
     pieces: VecDeque<Tapped>,
     /// Their bytes.
     waiting: usize,
-    /// The handler has not been told of all.
+    /// The handler has not been notified of all.
     is_news: bool,
     /// Nobody takes them any more.
     is_over: bool,

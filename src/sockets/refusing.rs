@@ -1,8 +1,9 @@
 //! A port that refuses, for unit tests.
 
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::ops::Deref;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 /// A port of 127.0.0.1 that a socket has which does not listen: one that is only free is given to
 /// whoever asks next.
@@ -20,10 +21,28 @@ impl RefusingPort {
     }
 
     /// A listener on it; once that is dropped, the port refuses again.
-    pub(crate) fn listen(&self) -> std::net::TcpListener {
+    pub(crate) fn listen(&self) -> RefusingListener {
         let listener = shared(self.address());
         listener.listen(128).unwrap();
-        listener.into()
+        RefusingListener(listener.into())
+    }
+}
+
+/// A listener whose port refuses once it is dropped: a process that is about to be started elsewhere has a
+/// copy of it for a moment, and so it is shut down, which is for all copies (inet_shutdown() in Linux).
+pub(crate) struct RefusingListener(TcpListener);
+
+impl Deref for RefusingListener {
+    type Target = TcpListener;
+
+    fn deref(&self) -> &TcpListener {
+        &self.0
+    }
+}
+
+impl Drop for RefusingListener {
+    fn drop(&mut self) {
+        let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
     }
 }
 

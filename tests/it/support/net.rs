@@ -1,7 +1,8 @@
 //! Plain std sockets to hold against wirecat. Whatever they wait for is bounded by PATIENCE.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -58,12 +59,30 @@ impl RefusingPort {
     }
 
     /// A listener on it; once that is dropped, the port refuses again.
-    pub(crate) fn listen(&self) -> TcpListener {
+    pub(crate) fn listen(&self) -> RefusingListener {
         let local = self.socket.local_addr().expect("an address").as_socket().expect("TCP");
         let listener = shared(local);
         listener.listen(128).expect("no other listener");
         listener.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        listener.into()
+        RefusingListener(listener.into())
+    }
+}
+
+/// A listener whose port refuses once it is dropped: a process that is about to be started elsewhere has a
+/// copy of it for a moment, and so it is shut down, which is for all copies (inet_shutdown() in Linux).
+pub(crate) struct RefusingListener(TcpListener);
+
+impl Deref for RefusingListener {
+    type Target = TcpListener;
+
+    fn deref(&self) -> &TcpListener {
+        &self.0
+    }
+}
+
+impl Drop for RefusingListener {
+    fn drop(&mut self) {
+        let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
     }
 }
 
