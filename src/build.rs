@@ -58,7 +58,12 @@ mod cli {
     /// is added to that of the linker (INSERT), which GNU ld and lld understand, and mold does not.
     fn leave_out_the_frames(out: &Path) -> io::Result<()> {
         let is_linux = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux");
-        if !is_linux || env::var("PROFILE").is_ok_and(|profile| profile != "release") {
+        let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
+        // The unwinder that is linked statically aborts where its own frames are not there, and an error
+        // asks it for a backtrace where RUST_BACKTRACE is set.
+        let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+        let is_static = features.split(',').any(|feature| feature == "crt-static");
+        if !is_linux || !is_release || is_static {
             return Ok(());
         }
         let script = out.join("without-frames.ld");
