@@ -2,11 +2,13 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{MLLP, MODBUS, POSTGRES, STX_ETX, TPKT};
 use crate::support::net::{connect, peer, read_exactly, read_what_comes, reset};
 use crate::support::proc::peak_kib;
-use crate::support::wirecat;
+use crate::support::{PATIENCE, wirecat};
 
 /// A framing, a message in it, bytes that break it, and why.
 type Case = (&'static str, &'static [u8], Vec<u8>, &'static str);
@@ -149,11 +151,14 @@ fn messages_that_wait_at_a_reset_are_undelivered() {
     let line = server.wait_for("\"listening\"");
     let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     let address = line["local"].as_str().expect("an address").to_owned();
-    // The server may also read the reset first: then it takes all messages, and drops the answers.
-    let waited = (1..=20).any(|number| {
+    // The reset may also come before the server has filled the socket: then no message waits, as it
+    // takes all of them and drops the answers. No event tells when it is full.
+    let deadline = Instant::now() + PATIENCE;
+    let waited = (1..).take_while(|_| Instant::now() < deadline).any(|number| {
         let mut client = connect(&address);
         client.write_all(&b"1 x".repeat(1000)).expect("it is taken");
         read_exactly(&client, 100_000);
+        thread::sleep(Duration::from_millis(2 * number));
         reset(client);
         let closed = server.wait_for(&format!("\"closed\",\"conn\":{number},"));
         let closed: serde_json::Value = serde_json::from_str(&closed).expect("JSON");

@@ -34,8 +34,17 @@ pub(crate) fn wirecat_path() -> &'static str {
 /// A wirecat that has not started yet; stdin is the null device.
 pub(crate) fn wirecat<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Program {
     let mut command = Command::new(wirecat_path());
-    command.args(args).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command.args(args);
+    forget_colors(&mut command);
     program(command)
+}
+
+/// Takes away what decides about colours in the environment of whoever runs the tests. With `CI` even a
+/// dumb terminal has them.
+pub(crate) fn forget_colors(command: &mut Command) {
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+        command.env_remove(name);
+    }
 }
 
 /// Any program, driven alike; stdin is the null device.

@@ -7,7 +7,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use super::{Program, program, wirecat_path};
+use super::{Program, forget_colors, program, wirecat_path};
 
 /// One machine.
 pub(crate) struct Host {
@@ -52,7 +52,7 @@ impl Host {
     pub(crate) fn wirecat(&self, args: &str) -> Program {
         let mut command = self.command(wirecat_path());
         command.args(args.split_whitespace());
-        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        forget_colors(&mut command);
         program(command)
     }
 

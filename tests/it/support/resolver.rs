@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use super::namespaces::Host;
-use super::{Program, Running, program, wirecat_path};
+use super::{Program, Running, forget_colors, program, wirecat_path};
 
 const CONF: &str = "nameserver 127.0.0.99\noptions timeout:30 attempts:2\n";
 /// In a mount namespace, so that no other process sees the file.
@@ -37,7 +37,7 @@ impl DeadResolver {
     fn program(&self, name: &str, args: &[&str]) -> Program {
         let mut command = self.host.command("unshare");
         command.args(["-m", "sh", "-c", SCRIPT]).arg(self.conf.path()).arg(name).args(args);
-        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        forget_colors(&mut command);
         program(command)
     }
 

@@ -17,8 +17,8 @@ use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::Winsize;
 
-use super::PATIENCE;
 use super::proc::let_children_hear_signals;
+use super::{PATIENCE, forget_colors};
 
 /// The two ends of a new terminal: the person's and the program's.
 pub(crate) fn pty() -> (File, File) {
@@ -57,7 +57,8 @@ impl Terminal {
         let end = || slave.try_clone().expect("a descriptor");
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program).args(args);
-        command.env("PS1", "$ ").env("TERM", kind).env_remove("NO_COLOR");
+        command.env("PS1", "$ ").env("TERM", kind);
+        forget_colors(&mut command);
         command.stdin(end()).stdout(end()).stderr(end());
         let child = command.spawn().expect("setsid of util-linux");
         let mut reader = master.try_clone().expect("a descriptor");
