@@ -22,9 +22,11 @@ mod cli {
     /// The best that there is; it takes a tenth of a second.
     const LEVEL: u8 = 10;
 
-    /// What the linker is to leave out.
+    /// What the linker is to leave out. A static binary keeps the frames of its own unwinder (libgcc_eh),
+    /// which aborts where they are missing; an error asks it for a backtrace where RUST_BACKTRACE is set.
     const WITHOUT_FRAMES: &str = "SECTIONS { /DISCARD/ : \
-        { *(.eh_frame .eh_frame.* .gcc_except_table .gcc_except_table.*) } } INSERT AFTER .text;\n";
+        { *(EXCLUDE_FILE(*libgcc_eh.a:* *libgcc_eh.a) .eh_frame .eh_frame.* \
+        .gcc_except_table .gcc_except_table.*) } } INSERT AFTER .text;\n";
 
     pub(super) fn prepare() -> io::Result<()> {
         pack_relocations();
@@ -59,11 +61,7 @@ mod cli {
     fn leave_out_the_frames(out: &Path) -> io::Result<()> {
         let is_linux = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux");
         let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
-        // The unwinder that is linked statically aborts where its own frames are not there, and an error
-        // asks it for a backtrace where RUST_BACKTRACE is set.
-        let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
-        let is_static = features.split(',').any(|feature| feature == "crt-static");
-        if !is_linux || !is_release || is_static {
+        if !is_linux || !is_release {
             return Ok(());
         }
         let script = out.join("without-frames.ld");
