@@ -22,11 +22,9 @@ mod cli {
     /// The best that there is; it takes a tenth of a second.
     const LEVEL: u8 = 10;
 
-    /// What the linker is to leave out. A static binary keeps the frames of its own unwinder (libgcc_eh),
-    /// which aborts where they are missing; an error asks it for a backtrace where RUST_BACKTRACE is set.
+    /// What the linker is to leave out.
     const WITHOUT_FRAMES: &str = "SECTIONS { /DISCARD/ : \
-        { *(EXCLUDE_FILE(*libgcc_eh.a:* *libgcc_eh.a) .eh_frame .eh_frame.* \
-        .gcc_except_table .gcc_except_table.*) } } INSERT AFTER .text;\n";
+        { *(.eh_frame .eh_frame.* .gcc_except_table .gcc_except_table.*) } } INSERT AFTER .text;\n";
 
     pub(super) fn prepare() -> io::Result<()> {
         pack_relocations();

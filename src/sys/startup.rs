@@ -1,5 +1,6 @@
 //! What this process inherited, as it was before Rust's runtime and this program changed it.
 
+use std::backtrace::Backtrace;
 use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -81,6 +82,7 @@ pub fn check_writable(stream: impl AsFd) -> io::Result<()> {
 /// # Errors
 /// Those of pthread_sigmask(3).
 pub fn begin() -> io::Result<()> {
+    disable_backtraces();
     for fd in STANDARD {
         // SAFETY: the runtime has opened what was closed, and nothing closes these three.
         let stream = unsafe { BorrowedFd::borrow_raw(fd) };
@@ -89,4 +91,21 @@ pub fn begin() -> io::Result<()> {
         }
     }
     signals::unblock_all()
+}
+
+/// Errors take no backtrace, whatever RUST_BACKTRACE asks for: a release has no symbols and no frames
+/// to find one by, and the unwinder of a static binary aborts where it has no frames.
+fn disable_backtraces() {
+    const NAME: &str = "RUST_LIB_BACKTRACE";
+    let inherited = std::env::var_os(NAME);
+    // SAFETY: this is the only thread, so nothing else reads the environment meanwhile.
+    unsafe { std::env::set_var(NAME, "0") };
+    // The standard library looks at the variable once. Children inherit what this process did.
+    let _ = Backtrace::capture();
+    match inherited {
+        // SAFETY: as above.
+        Some(value) => unsafe { std::env::set_var(NAME, value) },
+        // SAFETY: as above.
+        None => unsafe { std::env::remove_var(NAME) },
+    }
 }
