@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::access::AccessArgs;
 use super::args::{FamilyArgs, ReportArgs, RunArgs, SourceArgs, as_usize};
 use super::claims::claim_stdout;
 use super::launch::Launch;
-use super::listening::ListenArgs;
+use super::listening::{AccessArgs, ListenArgs};
 use super::names::{of_access, to_listen_on};
 use super::rules::refuse;
 use super::stream::{frame_total, route, routes};

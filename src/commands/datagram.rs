@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::access::AccessArgs;
 use super::args::{InputArgs, InputForm, PaceArgs, RunArgs, SilenceArgs, ends_a_listener};
+use super::listening::AccessArgs;
 use super::rules::refuse;
 use super::texts::read_text;
 use crate::error::{Failure, Status};

@@ -8,10 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 
-use super::access::AccessArgs;
 use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, parse_addresses};
 use super::launch::Launch;
-use super::listening::ListenArgs;
+use super::listening::{AccessArgs, ListenArgs};
 use super::names::{of_access, to_listen_on};
 use super::rules::refuse;
 use super::stream;

@@ -1,8 +1,13 @@
-//! What a listener takes.
+//! What a listener takes, and who is let in (`--allow`, `--deny`).
+
+use std::str::FromStr;
 
 use clap::Args;
+use ipnet::IpNet;
 
+use crate::protocol::access::{Access, parse_network};
 use crate::sessions::config::Net;
+use crate::sockets::{Address, Host};
 use crate::values::parse_mode;
 
 /// Its owner alone connects to a unix socket.
@@ -19,5 +24,56 @@ pub struct ListenArgs {
 impl ListenArgs {
     pub(super) fn apply(&self, net: &mut Net) {
         net.options.set_unix_mode(self.unix_mode.unwrap_or(OWNER));
+    }
+}
+
+/// Who is let in
+#[derive(Args, Clone, Debug)]
+pub struct AccessArgs {
+    /// Let in only clients of these networks, or of the addresses that a name has now; repeatable
+    #[arg(long, value_name = "CIDR")]
+    pub allow: Vec<Peers>,
+    /// Do not let in clients of these networks or names, whatever is allowed; repeatable
+    #[arg(long, value_name = "CIDR")]
+    pub deny: Vec<Peers>,
+}
+
+/// A network, or a host by name
+#[derive(Clone, Debug)]
+pub enum Peers {
+    /// Addresses.
+    Network(IpNet),
+    /// A name that is looked up at the start.
+    Name(String),
+}
+
+impl FromStr for Peers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = || match format!("{text}:1").parse() {
+            Ok(Address::Inet { host: Host::Name(name), .. }) if name == text => Some(name),
+            _ => None,
+        };
+        match parse_network(text) {
+            Ok(network) => Ok(Self::Network(network)),
+            Err(wrong) => name().map(Self::Name).ok_or(format!("{wrong}, or a name")),
+        }
+    }
+}
+
+impl AccessArgs {
+    pub(super) fn access(&self) -> Access {
+        let mut access = Access::default();
+        for (list, is_allowed) in [(&self.allow, true), (&self.deny, false)] {
+            for peers in list {
+                match peers {
+                    Peers::Network(network) if is_allowed => access.allow.push(*network),
+                    Peers::Network(network) => access.deny.push(*network),
+                    Peers::Name(name) => access.names.push((name.clone(), is_allowed)),
+                }
+            }
+        }
+        access
     }
 }

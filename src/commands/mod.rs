@@ -6,7 +6,6 @@
 //! the binary small. Nothing below this floor knows of clap, or of anyhow: the floors below report a
 //! [`Failure`](crate::error::Failure), which is found again here.
 
-mod access;
 mod args;
 mod assets;
 mod chat;

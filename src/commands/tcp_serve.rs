@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::access::AccessArgs;
 use super::args::{ReplayArgs, ReportArgs, as_usize, parse_addresses};
 use super::launch::Launch;
-use super::listening::ListenArgs;
+use super::listening::{AccessArgs, ListenArgs};
 use super::names::{of_access, to_listen_on};
 use super::replay;
 use super::rules::refuse;

@@ -5,7 +5,6 @@
 //! and knows its events from those of the others.
 
 mod failures;
-mod note;
 mod progress;
 
 use std::net::SocketAddr;
@@ -24,8 +23,7 @@ use crate::sockets::backoff::Backoff;
 use crate::sockets::eyeballs::{Race, RaceStep};
 use crate::sockets::{Address, FdName, Purpose, Target};
 
-pub(crate) use note::Note;
-pub(crate) use progress::{Established, Progress};
+pub(crate) use progress::{Established, Note, Progress};
 
 /// The first and the longest pause between attempts of `--reconnect`.
 const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));

@@ -9,7 +9,6 @@ mod numbers;
 mod shutdown;
 mod stop;
 mod ticks;
-mod typing;
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +21,7 @@ use super::main_command::MainCommand;
 use super::ready::{Announcement, RETRY, Readiness};
 use super::timers;
 use crate::close::CloseReason;
-use crate::error::{Failure, Status};
+use crate::error::Failure;
 use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::relay::Source;
@@ -112,37 +111,6 @@ impl Core {
         }
     }
 
-    /// Starts `--wait`, where it is given. Its failure says that `operation` on `target` failed,
-    /// because `cause` within the time.
-    pub(crate) fn await_first(
-        &mut self,
-        pool: &mut Pool,
-        operation: &'static str,
-        target: impl Into<String>,
-        cause: &'static str,
-    ) {
-        if let Some(patience) = self.common.limits.wait {
-            self.awaited = Some(Awaited { operation, target: target.into(), cause });
-            pool.arm(TimerKey::global(timers::FIRST_PEER), patience);
-        }
-    }
-
-    /// A peer arrived within `--wait`.
-    pub(crate) fn peer_arrived(&mut self, pool: &mut Pool) {
-        if self.awaited.take().is_some() {
-            pool.disarm(TimerKey::global(timers::FIRST_PEER));
-        }
-    }
-
-    /// `--wait` ran out: the run fails, with a `better` reason where there is one.
-    pub(crate) fn fail_waiting(&mut self, pool: &mut Pool, better: Option<Failure>) {
-        let Some(Awaited { operation, target, cause }) = self.awaited.take() else { return };
-        let patience = humantime::format_duration(self.common.limits.wait.unwrap_or_default());
-        let cause = format!("{cause} within {patience}");
-        let silence = || Failure::new(Status::Timeout, Kind::Timeout, operation, target, cause);
-        self.fail(pool, &better.unwrap_or_else(silence));
-    }
-
     /// Has the next part of a throttled input sent then.
     pub(crate) fn wake_at(&self, pool: &mut Pool, at: Instant) {
         pool.arm(TimerKey::global(timers::PACE), at.saturating_duration_since(pool.now()));
@@ -219,7 +187,27 @@ impl Core {
             Event::Drained { id } if self.console.hooks.own(*id) => Disposition::Nothing,
             Event::Closed { id, end } => self.on_closed(pool, *id, end),
             Event::RecordingFailed => self.on_recording_failed(pool),
-            _ => self.own(event),
+            _ => {
+                self.note_typed(event);
+                self.unless_over(Disposition::Own)
+            }
+        }
+    }
+
+    /// A terminal has shown what is read of it.
+    fn note_typed(&mut self, event: &Event<'_>) {
+        if let Event::Data { id, bytes } = event
+            && self.input.is(*id)
+            && self.input.progress().source == Source::Terminal
+        {
+            self.console.note_typed(bytes);
+        }
+    }
+
+    /// Confirms to a person that ^D was taken, and what goes on.
+    pub(crate) fn confirm_end_of_typing(&mut self, pool: &mut Pool, what_follows: &str) {
+        if self.input.progress().source == Source::Terminal && self.console.converses() {
+            self.console.show_words(pool, &format!("^D taken: {what_follows}"));
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::{Failure, Status};
+use crate::kind::Kind;
 use crate::protocol::text::escape;
 
 /// How much is shown before the place, and of each side from there on.
@@ -55,6 +57,11 @@ impl Difference {
     /// A datagram that did not come.
     pub(super) fn missing_datagram(index: usize, expected: &[u8]) -> Self {
         Self::new(0, Some(index + 1), &[], Some(expected), None)
+    }
+
+    /// The failure of a conversation with this peer.
+    pub(crate) fn failure(&self, peer: &str) -> Failure {
+        Failure::new(Status::Unmet, Kind::Replay, "replay", peer, self.to_string())
     }
 
     fn new(

@@ -37,9 +37,9 @@ pub(super) const STDOUT_GONE: CloseReason = CloseReason::new(Cause::Host, Detail
 
 /// The peer that a listener or sender awaits under `--wait`.
 pub(super) struct Awaited {
-    pub(super) operation: &'static str,
-    pub(super) target: String,
-    pub(super) cause: &'static str,
+    operation: &'static str,
+    target: String,
+    cause: &'static str,
 }
 
 impl Core {
@@ -50,6 +50,37 @@ impl Core {
         for (kind, text) in std::mem::take(&mut self.common.warnings) {
             self.console.warn(pool, kind, &text);
         }
+    }
+
+    /// Starts `--wait`, where it is given. Its failure says that `operation` on `target` failed,
+    /// because `cause` within the time.
+    pub(crate) fn await_first(
+        &mut self,
+        pool: &mut Pool,
+        operation: &'static str,
+        target: impl Into<String>,
+        cause: &'static str,
+    ) {
+        if let Some(patience) = self.common.limits.wait {
+            self.awaited = Some(Awaited { operation, target: target.into(), cause });
+            pool.arm(TimerKey::global(timers::FIRST_PEER), patience);
+        }
+    }
+
+    /// A peer arrived within `--wait`.
+    pub(crate) fn peer_arrived(&mut self, pool: &mut Pool) {
+        if self.awaited.take().is_some() {
+            pool.disarm(TimerKey::global(timers::FIRST_PEER));
+        }
+    }
+
+    /// `--wait` ran out: the run fails, with a `better` reason where there is one.
+    pub(crate) fn fail_waiting(&mut self, pool: &mut Pool, better: Option<Failure>) {
+        let Some(Awaited { operation, target, cause }) = self.awaited.take() else { return };
+        let patience = humantime::format_duration(self.common.limits.wait.unwrap_or_default());
+        let cause = format!("{cause} within {patience}");
+        let silence = || Failure::new(Status::Timeout, Kind::Timeout, operation, target, cause);
+        self.fail(pool, &better.unwrap_or_else(silence));
     }
 
     /// Cuts off after a time, for this reason, what is not closed in order by then.

@@ -15,7 +15,6 @@ use crate::protocol::text::number;
 use crate::sessions::config::{Common, Replay};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::input::InputReader;
-use crate::sessions::replay::differs;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, ReturnPath, SenderAddress, SourceAddress};
@@ -81,7 +80,7 @@ impl ReplayService {
             self.peers.insert(peer.clone(), PeerReplay { player, asked: None, over: false });
         }
         match self.peers.get_mut(peer).map(|one| one.player.receive(payload, now)) {
-            Some(Err(difference)) => Err(differs(&title, &difference)),
+            Some(Err(difference)) => Err(difference.failure(&title)),
             _ => Ok(()),
         }
     }
@@ -138,7 +137,7 @@ impl ReplayService {
     fn report_missing(&self, context: &mut DatagramContext<'_>) {
         for ((_, sender), one) in &self.peers {
             if let Some(missing) = one.player.missing() {
-                let failure = differs(&sender.to_string(), &missing);
+                let failure = missing.failure(&sender.to_string());
                 context.report_failure(&failure);
             }
         }

@@ -17,7 +17,6 @@ use crate::protocol::replay::{Conversation, Conversations, Next, Send};
 use crate::sessions::config::Replay;
 use crate::sessions::console::Message;
 use crate::sessions::core::{Core, GRACE};
-use crate::sessions::replay::differs;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::streams::{Context, Flow, Redial};
 use crate::sessions::timers;
@@ -49,7 +48,7 @@ impl Playback {
         let Some(client) = self.clients.get_mut(id) else { return };
         let received = client.conversation.receive(&mut self.conversations, bytes, eof, now);
         if let Err(difference) = received {
-            let failure = differs(&client.title, &difference);
+            let failure = difference.failure(&client.title);
             return self.fail(context, id, &failure);
         }
         if eof && !client.conversation.end(now) {
@@ -202,7 +201,7 @@ impl StreamService for Playback {
         }
         for (_, client) in self.clients.iter() {
             if let Some(missing) = client.conversation.missing() {
-                let failure = differs(&client.title, &missing);
+                let failure = missing.failure(&client.title);
                 context.core.console.report_failure(context.pool, &failure);
             }
         }

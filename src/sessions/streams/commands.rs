@@ -3,8 +3,8 @@
 //! What is sent before a dialed connection is there waits for it, as what a lost one did not send
 //! waits for the next one.
 
-use super::reads::Armed;
-use super::{Connection, Scope, StreamSession, opening, reading};
+use super::reads::{self, Armed};
+use super::{Connection, Scope, StreamSession, opening};
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{CloseMode, Id, Pool, SendOutcome};
@@ -71,20 +71,20 @@ impl Controllable for Commanded<'_> {
             Command::Listen(address) => return opening::listen(self.0, pool, line, &address),
             Command::Pause(of) => {
                 let ids = self.each(pool, "pause", &of)?;
-                reading::pause(self.0, pool, &ids);
+                reads::pause(self.0, pool, &ids);
             }
             Command::Resume(of) => {
                 let ids = self.each(pool, "resume", &of)?;
-                reading::resume(self.0, pool, &ids);
+                reads::resume(self.0, pool, &ids);
             }
             Command::Finish(of) => {
                 let ids = self.each(pool, "finish", &of)?;
-                reading::finish(self.0, pool, &ids);
+                reads::finish(self.0, pool, &ids);
             }
             Command::Read { of, form, within } => {
                 let ids = self.each(pool, "read from", &of)?;
                 let read = Armed { line, within };
-                return reading::read(self.0, pool, (&of, &ids), (read, form));
+                return reads::read(self.0, pool, (&of, &ids), (read, form));
             }
             Command::Quit => self.quit(pool),
             // The lines see to that one.

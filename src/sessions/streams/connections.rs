@@ -8,7 +8,7 @@ use super::opening::{self, AskedConnection};
 use super::reads::ReadControl;
 use super::refusing::{self, REFUSED};
 use super::{Connection, Context, Dialer, Flow, NewConnection, Redial, Scope, SendState};
-use super::{StreamSession, deadlines, frames};
+use super::{StreamSession, deadlines, frames, linking};
 use crate::close::{Cause, CloseReason};
 use crate::error::Status;
 use crate::event_loop::{End, Id, Pool, SendOutcome, TimerKey};
@@ -271,7 +271,7 @@ impl StreamSession {
             return;
         }
         let is_cut = ending::is_cut(&self.core, &self.streams, pool, &*self.service, id);
-        self.streams.take_rest(&self.core, pool, id);
+        linking::take_rest(&self.core, &self.streams, pool, id);
         let end = self.streams.late(&mut self.core, pool, (id, is_cut), (detail, cause));
         if let Some(reason) = end {
             self.give_up(pool, EndMode::AtOnce, reason);

@@ -12,7 +12,7 @@
 //!
 //! The first two have a limit only where the core has set one; it turns them into the third.
 
-use super::Streams;
+use super::{Streams, linking};
 use crate::close::CloseReason;
 use crate::error::{Failure, HandshakeError, Status};
 use crate::event_loop::{CloseMode, End, Id, Pool};
@@ -76,7 +76,7 @@ pub(super) fn to_close(
     service: &dyn StreamService,
     how: EndMode,
 ) -> Vec<(Id, bool)> {
-    streams.read_ahead(pool);
+    linking::read_ahead(streams, pool);
     // What a service closes later it has no time for where the run gives up.
     let ids = streams.table.ids().filter(|id| how != EndMode::InOrder || !service.keeps(*id));
     ids.map(|id| (id, is_cut(core, streams, pool, service, id))).collect()

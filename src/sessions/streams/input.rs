@@ -7,7 +7,7 @@ use std::io;
 use bytes::Bytes;
 
 use super::commands::Commanded;
-use super::{Connection, Context, Dialer, Flow, StreamSession, frames, linking, scarcity};
+use super::{Connection, Context, Dialer, Flow, StreamSession, frames, linking, reads, refusing};
 use crate::close::CloseReason;
 use crate::error::{Failure, HandshakeError, plain};
 use crate::event_loop::{End, Id, Pool, SendOutcome};
@@ -268,7 +268,7 @@ impl StreamSession {
     pub(super) fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
         // Whoever gives commands knows of the FIN, and closes by itself.
         let is_relayed = self.service.stdin() == Stdin::Relayed && !self.core.input.has_commands();
-        scarcity::accept_failed(&mut self.core, &mut self.streams, pool, (error, is_relayed));
+        refusing::accept_failed(&mut self.core, &mut self.streams, pool, (error, is_relayed));
     }
 
     pub(super) fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
@@ -317,7 +317,10 @@ impl StreamSession {
         }
         let wire = &self.core.common.wire;
         if line.is_some() {
-            self.streams.read_one(pool, wire, id, has_come || eof);
+            match has_come || eof {
+                true => reads::end_read(&mut self.streams, pool, wire, id),
+                false => reads::continue_read(&self.streams, pool, wire, id),
+            }
         } else if let Some(connection) = self.streams.table.get(id)
             && (had_unread || connection.receiver.has_unread())
         {

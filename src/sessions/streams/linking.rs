@@ -93,23 +93,21 @@ impl Links {
     }
 }
 
-impl Streams {
-    /// Takes what a connection that is about to be closed has sent, as far as there is room for it.
-    pub(super) fn read_ahead(&self, pool: &mut Pool) {
-        if let Some(id) = self.links.output {
-            pool.read_ahead(id);
-        }
+/// Takes what a connection that is about to be closed has sent, as far as there is room for it.
+pub(super) fn read_ahead(streams: &Streams, pool: &mut Pool) {
+    if let Some(id) = streams.links.output {
+        pool.read_ahead(id);
     }
+}
 
-    /// Has what stdin holds for a client that is about to be cut off wait for it, as without a link,
-    /// and so count as unsent. Another client that may come gets it instead.
-    pub(super) fn take_rest(&self, core: &Core, pool: &mut Pool, id: Id) {
-        let is_last = self.scope() == Scope::Connection && !self.may_come();
-        if let Some(stdin) = core.input.verbatim().filter(|_| is_last)
-            && self.links.input == Some(id)
-        {
-            pool.read_ahead(stdin);
-        }
+/// Has what stdin holds for a client that is about to be cut off wait for it, as without a link,
+/// and so count as unsent. Another client that may come gets it instead.
+pub(super) fn take_rest(core: &Core, streams: &Streams, pool: &mut Pool, id: Id) {
+    let is_last = streams.scope() == Scope::Connection && !streams.may_come();
+    if let Some(stdin) = core.input.verbatim().filter(|_| is_last)
+        && streams.links.input == Some(id)
+    {
+        pool.read_ahead(stdin);
     }
 }
 

@@ -18,10 +18,8 @@ mod linking;
 mod loops;
 mod making;
 mod opening;
-mod reading;
 mod reads;
 mod refusing;
-mod scarcity;
 mod session;
 mod slow;
 

@@ -10,7 +10,7 @@ use super::ending::{self, EndMode};
 use super::frames;
 use super::opening::{self, Openings};
 use super::slow::{Backlog, DIALED};
-use super::{Admission, Context, Dialer, Scope, Streams};
+use super::{Admission, Context, Dialer, Scope, Streams, linking};
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{CloseMode, Event, Id, Pool, TimerKey};
@@ -207,7 +207,7 @@ impl StreamSession {
             }
             (timers::GRACE, Some(id)) => pool.abort(id, super::deadlines::TOO_LATE),
             (timers::QUIT, Some(id)) => {
-                self.streams.read_ahead(pool);
+                linking::read_ahead(&self.streams, pool);
                 // The peer has had its time: its FIN is not awaited once more, only its ACKs.
                 pool.close(id, CloseReason::HOST, CloseMode::NoWait);
                 if self.streams.scope() == Scope::Run {
