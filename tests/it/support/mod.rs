@@ -4,6 +4,7 @@
 pub(crate) mod daemon;
 pub(crate) mod data;
 pub(crate) mod datagrams;
+mod ended;
 pub(crate) mod namespaces;
 pub(crate) mod net;
 pub(crate) mod peers;
@@ -21,6 +22,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+pub(crate) use self::ended::Ended;
 pub(crate) use self::skipped::skip;
 
 /// How long anything may take that should be quick, on a loaded machine.
@@ -151,19 +153,6 @@ pub(crate) struct Running {
     lines: Receiver<String>,
     seen: Vec<String>,
     started: Instant,
-}
-
-/// A program that has ended.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    /// The exit status, or `None` where a signal ended it.
-    pub(crate) code: Option<i32>,
-    /// The signal that ended it.
-    pub(crate) signal: Option<i32>,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: String,
-    /// From start to end.
-    pub(crate) took: Duration,
 }
 
 impl Running {
@@ -360,42 +349,5 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-impl Ended {
-    /// Whatever it told as JSON is as the schema says, and an event that it can tell, in every test.
-    #[track_caller]
-    fn keeps_the_contract(&self, mut words: Vec<OsString>) {
-        words.insert(0, "wirecat".into());
-        let stdout = String::from_utf8_lossy(&self.stdout);
-        for output in [&*stdout, &format!("{}\n", self.stderr)] {
-            if let Some(breach) = schema::first_breach(output) {
-                panic!("an event is not as the schema says: {breach}");
-            }
-            if let Some(event) = schema::first_stranger(&words, output) {
-                panic!("{words:?} is not known to tell {event}");
-            }
-        }
-    }
-
-    /// Asserts the exit status.
-    #[track_caller]
-    pub(crate) fn code(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "signal {:?}; stderr:\n{}", self.signal, self.stderr);
-        self
-    }
-
-    /// Asserts what stderr contains.
-    #[track_caller]
-    pub(crate) fn says(self, words: &str) -> Self {
-        assert!(self.stderr.contains(words), "{words:?} is not in:\n{}", self.stderr);
-        self
-    }
-
-    /// stdout as text.
-    #[track_caller]
-    pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(&self.stdout).expect("UTF-8 on stdout")
     }
 }
