@@ -39,7 +39,7 @@ fn talk(mut server: Running, mut client: impl Read + Write) {
 /// that comes about.
 #[test]
 fn a_socket_file_is_removed_on_exit() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let mut server = wirecat(["tcp-serve", "-1", &unix(&path)]).start();
     assert_eq!(server.wait_for("listening"), format!("listening unix {}", unix(&path)));
@@ -58,7 +58,7 @@ fn a_socket_file_is_removed_on_exit() {
 /// A file that a dead listener left behind is replaced; a live one is not.
 #[test]
 fn a_dead_socket_file_is_replaced_and_a_live_one_is_not() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     drop(UnixListener::bind(&path).unwrap());
     assert!(path.exists());
@@ -74,7 +74,7 @@ fn a_dead_socket_file_is_replaced_and_a_live_one_is_not() {
 /// A client of a socket file, relative to where it is.
 #[test]
 fn a_client_speaks_to_a_socket_file() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let listener = UnixListener::bind(directory.path().join("s")).unwrap();
     let client = wirecat(["tcp-connect", "-v", "unix:s"]).input("question");
     let client = client.with(|command| {
@@ -112,7 +112,7 @@ fn an_inherited_listener_is_served() {
     let mut server = with_fd_3(listener, "", &["tcp-serve", "-1", "fd:3"]).start();
     assert_eq!(server.address(), address);
     talk(server, connect(&address));
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let listener = UnixListener::bind(&path).unwrap();
     let server = with_fd_3(listener, "", &["tcp-serve", "-1", "fd:3"]).start();
@@ -202,7 +202,7 @@ fn a_name_in_brackets_is_connected_to() {
 /// the connection; also where it is made again.
 #[test]
 fn a_client_has_the_socket_file_that_it_is_bound_to() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     let listener = UnixListener::bind(at("server")).unwrap();
     let client = ["tcp-connect", "-v", "--reconnect", "--bind", &unix(&at("own"))];
@@ -226,7 +226,7 @@ fn a_client_has_the_socket_file_that_it_is_bound_to() {
 /// SPEC section 1: bytes are sacred: names of sockets and files and texts need not be UTF-8.
 #[test]
 fn what_is_no_utf_8_is_taken_as_it_is() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let at = |name: &[u8]| directory.path().join(OsStr::from_bytes(name));
     let joined = |prefix: &str, path: &Path| {
         let mut word = OsString::from(prefix);

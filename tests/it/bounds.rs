@@ -205,7 +205,7 @@ fn the_answers_to_one_read_do_not_exceed_the_queue() {
 /// The timers of a connection go with it: what is armed for an hour is not kept for an hour.
 #[test]
 fn connections_that_are_gone_leave_no_timers_behind() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let address = format!("unix:{}", path.display());
     let line = ["tcp-serve", "--discard", "--idle-timeout", "1h", "--read-timeout", "1h"];

@@ -63,7 +63,7 @@ fn a_client_that_is_turned_away_is_closed_without_counts() {
 /// unix(7): with a full backlog connect(2) fails with EAGAIN at once.
 #[test]
 fn a_unix_listener_without_room_is_busy() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = directory.path().join("full");
     let full = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
     full.bind(&SockAddr::unix(&path).expect("an address")).expect("it is free");

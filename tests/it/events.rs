@@ -200,7 +200,7 @@ fn told(stderr: &str, words: &str) -> (usize, usize) {
 fn what_many_clients_do_alike_is_summed_up_for_people() {
     const CUT: &str = "it closed in the middle of a message";
     for (args, is_summed) in [(&["-q"][..], true), (&["-v"], true), (&["--log", "json"], false)] {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::support::tempdir().unwrap();
         let file = directory.path().join("port");
         let serve = ["tcp-serve", "--frame", "u32", "--conns", "150", "127.0.0.1:0"];
         let line = [&serve[..], &["--port-file", file.to_str().unwrap()], args].concat();

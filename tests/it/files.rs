@@ -36,7 +36,7 @@ fn server(option: &str, path: &Path, more: &[&str]) -> Program {
 /// In a directory of everybody, anybody can foresee the number of a process.
 #[test]
 fn the_port_file_is_written_through_no_link_that_somebody_put_there() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let victim = directory.path().join("victim");
     fs::write(&victim, "precious").expect("a file");
     let mut shell = Command::new("sh");
@@ -55,7 +55,7 @@ fn the_port_file_is_written_through_no_link_that_somebody_put_there() {
 /// What goes over the network is nobody else's affair, whatever the umask.
 #[test]
 fn recordings_and_saved_files_are_for_their_owner_alone() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let saved = directory.path().join("saved");
     fs::create_dir(&saved).expect("a directory");
     let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
@@ -80,7 +80,7 @@ fn recordings_and_saved_files_are_for_their_owner_alone() {
 /// `-w` and the first signal end a run that waits for the reader of a FIFO.
 #[test]
 fn a_fifo_without_a_reader_keeps_nobody_from_ending() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = fifo(directory.path());
     for option in ["--port-file", "--record"] {
         let ended = server(option, &path, &["-w", "300ms"]).run().code(124);
@@ -102,7 +102,7 @@ fn a_fifo_without_a_reader_keeps_nobody_from_ending() {
 /// The command is started once the ports are read.
 #[test]
 fn a_fifo_gets_the_ports_when_somebody_reads_it() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = fifo(directory.path());
     let mut running = server("--port-file", &path, &["--", "echo", "started"]).start();
     let address = running.address();
@@ -116,7 +116,7 @@ fn a_fifo_gets_the_ports_when_somebody_reads_it() {
 /// The recording begins with the reader, and lacks nothing.
 #[test]
 fn a_fifo_gets_the_whole_recording_when_somebody_reads_it() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = fifo(directory.path());
     let mut running = server("--record", &path, &["-1", "-w", "30"]).start();
     running.wait_for("waiting for a reader");

@@ -159,7 +159,7 @@ fn a_reset_of_a_paused_client_that_left_nothing_unread_frees_its_place() {
 /// A unix socket says that nobody reads any more, and so the client needs not be kept.
 #[test]
 fn a_client_of_a_unix_socket_that_has_closed_is_gone() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let address = format!("unix:{}", path.display());
     let mut server = wirecat(["tcp-serve", "-v", &address]).piped().start();

@@ -31,7 +31,7 @@ fn answer(peer: &UnixDatagram) -> Vec<u8> {
 /// The service of each kind comes up after 3 s.
 #[test]
 fn a_service_that_comes_up_late_is_reached() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let (stream, datagram) = (directory.path().join("s"), directory.path().join("d"));
     let late = RefusingPort::new();
     let closed = ClosedPort::new();
@@ -66,7 +66,7 @@ fn a_service_that_comes_up_late_is_reached() {
 /// patience that is the end at once.
 #[test]
 fn a_sender_ends_with_the_last_cause() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let dead = directory.path().join("dead");
     drop(UnixDatagram::bind(&dead).unwrap());
     for (address, code, words) in [
@@ -93,7 +93,7 @@ fn a_sender_ends_with_the_last_cause() {
     let closed = RefusingPort::new();
     let args = ["tcp-connect", "--wait", "500ms", &closed.address];
     let ended = wirecat(args).run().code(4);
-    let tried = Regex::new(r"refused \(nothing listens there; tried \d+ times in \d+ms\)");
+    let tried = Regex::new(r"refused \(nothing listens there; tried \d+ times in (\d+s )?\d+ms\)");
     assert!(tried.unwrap().is_match(&ended.stderr), "{}", ended.stderr);
     // What waiting cannot mend ends it at once.
     let hopeless = ["udp-send", "--wait", "60", "--send", "x", "fd:99"];
@@ -115,7 +115,7 @@ fn waiting_can_be_ended() {
 /// One that listened on the unix socket and went away before it answered may come back.
 #[test]
 fn a_unix_peer_that_is_replaced_is_reached() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let first = listen_at(&path);
     let address = format!("unix:{}", path.display());

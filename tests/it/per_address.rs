@@ -111,7 +111,7 @@ fn a_room_has_the_limit_too_and_unix_sockets_have_no_address() {
     assert!(first.read(&mut [0; 64]).unwrap() > 0, "a greeting");
     assert_eq!(read_all(&connect(&address)), b"");
     room.wait_for("127.0.0.1 is at --max-per-address 1");
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let unix = format!("unix:{}", path.display());
     let args = ["tcp-serve", "--reply", "hi", "--max-per-address", "1", "127.0.0.1:0", &unix];

@@ -21,7 +21,7 @@ fn a_probe_connects_and_says_nothing() {
     let ended = probe.run().code(0).says("connected tcp");
     assert_eq!(ended.text(), "");
     assert_eq!(server.join(), b"");
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let _listener = UnixListener::bind(&path).unwrap();
     wirecat(["tcp-connect", "--probe", &format!("unix:{}", path.display())]).run().code(0);

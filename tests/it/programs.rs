@@ -188,7 +188,7 @@ fn a_chat_room_tells_the_others() {
 
 #[test]
 fn a_server_three_clients_and_a_unix_socket_are_one_process() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = directory.path().join("s");
     let name = path.to_str().expect("a path of text");
     let Some(mut pool) = python("programs::pool", &["pool.py", name]) else { return };

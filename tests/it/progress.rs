@@ -24,7 +24,7 @@ fn left_over(shown: &str) -> &str {
 /// With a file as stdin there is a time left, and the line gives way to events and to the end.
 #[test]
 fn a_person_sees_how_far_a_file_has_come() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, vec![b'x'; 100_000]).unwrap();
     let server = peer(|stream: TcpStream| read_all(&stream).len());

@@ -135,7 +135,7 @@ fn bulk_data_passes_from_proxy_to_proxy_whole() {
 /// A proxy on the same machine, which comes by a unix socket.
 #[test]
 fn lists_hold_for_the_clients_of_a_proxy_that_comes_by_a_unix_socket() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let address = format!("unix:{}", path.display());
     let words = "tcp-serve --accept-proxy --output json --allow 10.0.0.0/8 --max-per-address 1 -n";
@@ -159,7 +159,7 @@ fn lists_hold_for_the_clients_of_a_proxy_that_comes_by_a_unix_socket() {
 
 #[test]
 fn lists_files_and_commands_are_about_the_named_client() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let (server, address) =
         serve(&format!("--deny 192.0.2.0/24 --save {}", directory.path().display()));
     let header = |last| format!("PROXY TCP4 {last} 10.0.0.1 7 80\r\nx").into_bytes();
@@ -324,7 +324,7 @@ fn haproxy_speaks_the_same() {
     if Command::new("haproxy").arg("-v").stdout(Stdio::null()).status().is_err() {
         return skip("haproxy_speaks_the_same", "haproxy is not installed");
     }
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     for (send, version) in [("send-proxy", "v1"), ("send-proxy-v2", "v2")] {
         let (mut server, address) = serve("--reply hi");
         let (plain, upstream) = listener();

@@ -50,7 +50,7 @@ fn no_data_is_larger_and_none_is_lost() {
     arrives(&["--read-size", "1000"], 1000, 300_000);
     arrives(&["--read-size", "1"], 1, 3000);
     arrives(&["--read-size", "64k", "--frame", "none"], 64 << 10, 1_000_000);
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let record = directory.path().join("r");
     arrives(&["--read-size", "7", "--record", record.to_str().unwrap()], 7, 3000);
 }
@@ -59,7 +59,7 @@ fn no_data_is_larger_and_none_is_lost() {
 /// there.
 #[test]
 fn a_read_may_be_larger_than_the_default() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let address = format!("unix:{}", path.display());
     // Both sides of a unix socket: as much waits to be read as the sender's buffer holds.

@@ -55,7 +55,7 @@ fn a_server_may_be_away_for_a_while() {
 fn a_search_for_the_server_can_be_limited() {
     let port = RefusingPort::new();
     let listener = port.listen();
-    let args = ["tcp-connect", "--reconnect", "--wait", "300ms", &port.address];
+    let args = ["tcp-connect", "--reconnect", "--wait", "2s", &port.address];
     let mut client = wirecat(args).piped().start();
     drop(accept(&listener));
     drop(listener);

@@ -90,7 +90,7 @@ fn stderr_shows_what_is_named() {
 /// Hooks and the transcript are asked for by options of their own, and have what they ask for.
 #[test]
 fn hooks_and_the_transcript_are_not_selected_from() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let record = directory.path().join("record");
     let record = record.to_str().unwrap();
     let args =

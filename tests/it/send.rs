@@ -11,7 +11,7 @@ use crate::support::wirecat;
 /// that comes after it is read. stdin itself is left alone.
 #[test]
 fn a_client_sends_texts_and_half_closes() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let file = directory.path().join("part");
     std::fs::write(&file, "C:\\n\n").unwrap();
     let part = format!("@{}", file.display());

@@ -45,7 +45,7 @@ fn is_silent(mut client: &TcpStream) -> bool {
 /// SPEC section 7: several addresses, all served by one run.
 #[test]
 fn several_addresses_are_all_served() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let unix = format!("unix:{}", path.display());
     let args =
@@ -175,7 +175,7 @@ fn reply_answers_each_message() {
 /// SPEC section 4: a TEXT of a file is taken as it is, and `@-` is stdin.
 #[test]
 fn texts_come_from_files_and_from_stdin() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("page");
     fs::write(&path, "as \\n it is").unwrap();
     let (server, address) = serve(&["-1", "--reply", &format!("@{}", path.display())]);
@@ -249,7 +249,7 @@ fn saved(directory: &Path) -> BTreeMap<String, String> {
 /// stay as they are.
 #[test]
 fn save_is_one_file_a_connection() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("made/for/it");
     let name = path.to_str().unwrap();
     let mut wanted = BTreeMap::new();
@@ -278,7 +278,7 @@ fn save_is_one_file_a_connection() {
 /// SPEC section 5: `--port-file` has the ports, one a line, when the server is ready.
 #[test]
 fn port_file_has_the_ports() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("ports");
     let args = ["tcp-serve", "--port-file", path.to_str().unwrap(), "-4", "0", "127.0.0.1:0"];
     let mut server = wirecat(args).start();

@@ -123,14 +123,14 @@ fn one_client_alone_is_waited_for() {
 /// A client that is slow and yet drains is not meant: the source is paced by it.
 #[test]
 fn a_client_that_drains_slowly_is_no_slow_client() {
-    let (mut server, address) = serve(&["--slow", "kick", "--slow-after", "2s", "--conns", "1"]);
+    let (mut server, address) = serve(&["--slow", "kick", "--slow-after", "4s", "--conns", "1"]);
     let slow = connect_narrow(&address);
     let fed = feed(&mut server);
     let mut received = Vec::new();
     for _ in 0..20 {
         received.extend(read_exactly(&slow, 10_000));
         // Slow, as the name says: all pauses together are longer than the patience.
-        thread::sleep(Duration::from_millis(150));
+        thread::sleep(Duration::from_millis(250));
     }
     received.extend(read_all(&slow));
     assert!(received == lines());

@@ -292,7 +292,7 @@ fn the_end_of_a_chat_reaches_its_reader_while_stdin_goes_on() {
 /// end does not wait for it either.
 #[test]
 fn a_stderr_that_is_not_read_holds_nobody_up() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let file = directory.path().join("port");
     let (mut events, stderr) = pipe().unwrap();
     let mut command = Command::new(wirecat_path());

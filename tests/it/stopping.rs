@@ -196,7 +196,7 @@ fn a_second_signal_of_another_kind_ends_it_at_once() {
 /// SIGTERM forgives a listener what its peers did, and nothing of its own.
 #[test]
 fn sigterm_does_not_hide_what_failed() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = directory.path().display().to_string();
     if geteuid().is_root() {
         return full_disk(&path);

@@ -46,7 +46,7 @@ fn listening(umask: &str, line: &str, path: &Path) -> Running {
 /// The file has its mode from the first moment, whatever the umask is.
 #[test]
 fn the_mode_holds_from_the_first_moment() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     for (round, line) in LISTENERS.iter().cycle().take(15).enumerate() {
         for (umask, option, wanted) in [
             ("000", "", 0o600),
@@ -71,7 +71,7 @@ fn the_mode_holds_from_the_first_moment() {
 /// The file that a dead listener left behind gives its mode to nobody.
 #[test]
 fn a_dead_socket_leaves_no_mode() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let mut first = listening("000", "tcp-serve --unix-mode 777", &path);
     first.child.kill().unwrap();
@@ -84,7 +84,7 @@ fn a_dead_socket_leaves_no_mode() {
 /// A client that binds a name is no listener: its peer has to answer it, and the umask decides.
 #[test]
 fn a_client_keeps_the_mode_of_the_umask() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let (server, own) = (directory.path().join("s"), directory.path().join("own"));
     let mut listener = listening("022", "tcp-serve -v", &server);
     let line = format!("tcp-connect -n -v --bind unix:{}", own.display());
@@ -100,7 +100,7 @@ fn a_client_keeps_the_mode_of_the_umask() {
 /// What a command has a run listen on is as safe.
 #[test]
 fn a_command_listens_with_the_mode() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     for (line, wanted) in [
         ("tcp-connect", 0o600),

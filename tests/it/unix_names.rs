@@ -68,7 +68,7 @@ fn start(command: &str, path: &Path) -> Running {
 /// Servers of streams, each of which goes on serving.
 #[test]
 fn a_server_takes_clients_of_any_name() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let files = directory.path().join("files");
     std::fs::create_dir(&files).expect("a directory");
     let capture = directory.path().join("c.pcapng");
@@ -110,7 +110,7 @@ fn clear(directory: &Path) {
 /// The same of datagrams, which are answered by these names, too.
 #[test]
 fn a_listener_takes_datagrams_from_any_name() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     for command in ["udp-listen -vv --stats --reply hello", "echo -vv --udp"] {
         let path = directory.path().join("s");
         let mut server = start(command, &path);
@@ -134,7 +134,7 @@ fn a_listener_takes_datagrams_from_any_name() {
 #[test]
 fn descriptors_that_a_peer_passes_on_are_not_kept() {
     use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let pass = |socket: &OwnedFd| {
         let passed = [socket.as_fd(); 253];
         let mut space = [std::mem::MaybeUninit::uninit(); 2048];
@@ -170,7 +170,7 @@ fn descriptors_that_a_peer_passes_on_are_not_kept() {
 /// A client of a server that has such a name.
 #[test]
 fn a_client_reaches_a_server_of_a_long_name() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = long(directory.path(), 107);
     let mut server = start("tcp-serve -v --reply hello", &path);
     let ended = wirecat(["tcp-connect", "-v", &format!("unix:{}", path.display())]).run().code(0);

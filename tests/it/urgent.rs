@@ -79,7 +79,7 @@ fn the_urgent_byte_of_stdin_is_sent_on() {
 #[test]
 fn the_urgent_byte_of_a_unix_socket_stays_in_its_place() {
     let test = "the_urgent_byte_of_a_unix_socket_stays_in_its_place";
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let address = format!("unix:{}", path.display());
     let mut server = wirecat(["tcp-serve", "-1", &address]).start();

@@ -102,7 +102,7 @@ fn an_ordinary_user_is_told_what_a_file_is_as_well() {
 /// SPEC section 3: a live socket is not replaced, and neither is a file that is no socket.
 #[test]
 fn a_path_that_is_in_use_is_not_taken() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let (live, file) = (directory.path().join("live"), directory.path().join("file"));
     let _listener = UnixListener::bind(&live).unwrap();
     std::fs::write(&file, "precious").unwrap();

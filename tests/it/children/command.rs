@@ -103,7 +103,7 @@ fn the_command_knows_the_address() {
         let words = format!("127.0.0.1:{port} 127.0.0.1 {port}");
         ended.says(&words);
     }
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("socket");
     let args = format!("tcp-serve unix:{}", path.display());
     let unset = "echo $WIRECAT_ADDR ${WIRECAT_PORT-unset} >&2";

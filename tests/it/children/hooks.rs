@@ -29,7 +29,7 @@ fn hooked(hook: &str, args: &[&str]) -> (Running, UdpSocket) {
 /// SPEC 5: each event, as JSON, on stdin; those of the end too.
 #[test]
 fn a_hook_gets_its_event() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("events");
     let append = format!("cat >>{}", path.display());
     let hooks = ["starting", "listening", "data", "stopping", "stopped", "summary"];
@@ -85,7 +85,7 @@ fn a_hook_that_fails_is_a_warning() {
 /// SPEC 5: "at most 16 at once, the rest queue", and none is lost.
 #[test]
 fn at_most_16_hooks_run_at_once() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let (gate, path) = (directory.path().join("gate"), directory.path().join("events"));
     let hook = format!(
         "data=while [ ! -e {} ]; do sleep 0.0375; done; cat >>{}",
@@ -113,7 +113,7 @@ fn at_most_16_hooks_run_at_once() {
 /// A flood of events pauses reading, and memory has a bound.
 #[test]
 fn a_flood_of_events_pauses_what_makes_them() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let gate = directory.path().join("gate");
     let hook = format!("data=while [ ! -e {} ]; do sleep 0.0875; done", gate.display());
     let args = ["tcp-serve", "127.0.0.1:0", "--frame", "u32", "--on", &hook];
@@ -149,7 +149,7 @@ fn the_time_limit_cuts_hooks_off() {
 /// Without hooks of an event nothing is made of it; with `--output json` both get it.
 #[test]
 fn json_and_hooks_agree() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("events");
     let hook = format!("data=cat >{}", path.display());
     let (running, socket) = hooked(&hook, &["--output", "json", "-c", "1"]);
@@ -168,7 +168,7 @@ fn json_and_hooks_agree() {
 fn a_start_that_fails_has_hooks_too() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("events");
     let append = format!("cat >>{}", path.display());
     let [error, summary] = ["error", "summary"].map(|name| format!("{name}={append}"));

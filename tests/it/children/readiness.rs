@@ -92,7 +92,7 @@ fn heard(socket: &UnixDatagram) -> String {
 /// SPEC 5: "NOTIFY_SOCKET is honoured by itself", as a path and as an abstract name.
 #[test]
 fn the_service_manager_is_told() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     for (number, args) in COMMANDS.iter().enumerate() {
         let path = directory.path().join(number.to_string());
         let socket = UnixDatagram::bind(&path).unwrap();
@@ -133,7 +133,7 @@ fn a_service_manager_that_is_gone_is_a_warning() {
 /// The name of the second destination is looked up, while the socket to the first one is open.
 #[test]
 fn the_port_file_of_a_sender_has_a_port_for_each_destination() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("ports");
     let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = receiver.local_addr().unwrap().port();
@@ -151,7 +151,7 @@ fn the_port_file_of_a_sender_has_a_port_for_each_destination() {
 /// SPEC 5: the port file is there for every command that has a port: its own.
 #[test]
 fn the_port_file_holds_the_local_port() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("ports");
     let with_file = |args: &str| {
         wirecat(args.split_whitespace()).with(|it| {

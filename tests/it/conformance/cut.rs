@@ -223,7 +223,7 @@ fn a_relay_that_is_idle_for_too_long_is_cut() {
 /// A unix socket has no reset: its peer sees an end, and the sender says so.
 #[test]
 fn a_peer_on_a_unix_socket_cannot_see_it() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = directory.path().join("s");
     let listener = UnixListener::bind(&path).expect("a name");
     let address = format!("unix:{}", Path::display(&path));

@@ -222,7 +222,7 @@ const SERVE: &str = "exec \"$0\" tcp-serve 127.0.0.1:0 -v --log json --conns 2 -
 /// The limit of a file's size stands for the disk; its signal, SIGXFSZ, must not end the server.
 #[test]
 fn a_full_disk_under_save_closes_the_client_that_fills_it() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("ulimit -f 128; {SERVE}"), wirecat_path()]).arg(directory.path());
     fill_the_disk(shell, |_| directory.path().to_owned());
@@ -238,7 +238,7 @@ fn a_full_file_system_under_save_closes_the_client_that_fills_it() {
         unshare.args(["-m", "sh", "-c", &script, wirecat_path()]).arg(directory);
         unshare
     };
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     if !mounts("true", directory.path()).output().is_ok_and(|output| output.status.success()) {
         return skip(name, "it takes root to mount a file system");
     }

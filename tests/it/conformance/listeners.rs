@@ -51,7 +51,7 @@ fn a_free_port_is_one_for_both_families() {
 /// Conformance 9.
 #[test]
 fn the_port_file_is_whole_when_it_exists() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     for number in 0..20 {
         let path = directory.path().join(number.to_string());
         let arguments = ["tcp-serve", "127.0.0.1:0", "127.0.0.1:0", "--port-file"];
@@ -84,7 +84,7 @@ fn first_sight(path: &Path) -> String {
 /// Conformance 9.
 #[test]
 fn a_port_file_in_the_way_is_replaced_as_a_whole() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = directory.path().join("ports");
     std::fs::write(&path, "old and much longer than any port\n").expect("a file");
     let arguments = ["tcp-serve", "127.0.0.1:0", "--port-file"];

@@ -41,7 +41,7 @@ fn a_dead_ipv6_address_costs_less_than_400_ms() {
     if !possible.is_ok_and(|output| output.status.success()) {
         return skip(name, "it takes root, unshare(1) and ip(8) to make a network");
     }
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let mut script = unshare(SCRIPT);
     script.arg(directory.path());
     let ended = program(script).run().code(0);

@@ -37,7 +37,7 @@ pub(super) fn answer(ended: &Ended, name: &str, line: u64) -> Value {
 
 #[test]
 fn one_program_has_a_server_its_clients_and_a_unix_socket() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = directory.path().join("s");
     let name = format!("unix:{}", path.display());
     let mut pool = pool("--frame line");
@@ -166,7 +166,7 @@ fn the_connection_of_the_command_line_is_one_of_many_in_a_pool() {
 #[test]
 fn what_cannot_be_opened_is_an_error_with_its_line() {
     let (_taken, taken) = listener();
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let lines = [
         (json!({"connect": "nonsense"}), "bad-address"),
         (json!({"connect": "239.1.2.3:5000"}), "bad-address"),
@@ -213,7 +213,7 @@ fn what_cannot_be_opened_is_an_error_with_its_line() {
 /// The options of all connections are those of dialed ones as well.
 #[test]
 fn a_dialed_connection_has_the_limits_of_all() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let (record, said) = (directory.path().join("r.ndjson"), directory.path().join("said"));
     let (listener, address) = listener();
     let mut server = driven(&format!(

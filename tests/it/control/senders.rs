@@ -213,7 +213,7 @@ fn a_person_sends_in_words() {
 /// arrives, in order.
 #[test]
 fn what_a_full_peer_does_not_take_waits_in_order() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = directory.path().join("peer");
     let peer = UnixDatagram::bind(&path).expect("a socket");
     peer.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -237,7 +237,7 @@ fn what_a_full_peer_does_not_take_waits_in_order() {
 /// same, `quit` among them; its messages wait, up to a bound.
 #[test]
 fn a_peer_that_reads_nothing_holds_no_command_back() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = |name: &str| directory.path().join(name);
     let _stuck = UnixDatagram::bind(path("stuck")).expect("a socket");
     let other = UnixDatagram::bind(path("other")).expect("a socket");
@@ -296,7 +296,7 @@ fn a_receiver_may_be_a_name() {
 /// Bytes that a full peer never took are reported: `-w` ends the run all the same.
 #[test]
 fn what_waits_at_the_end_is_reported() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let path = directory.path().join("peer");
     let _peer = UnixDatagram::bind(&path).expect("a socket");
     let mut sender = sender(&format!("udp-send -w 1s unix:{}", path.display()));
@@ -347,7 +347,7 @@ fn groups_are_sent_to_by_command() {
 /// SPEC 5: what is recorded, and what hooks and CMD are given, is as of any other run.
 #[test]
 fn hooks_records_and_commands_work() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let at = |name: &str| directory.path().join(name).display().to_string();
     let (peer, record) = (socket(), at("record"));
     let hook = format!("sent=cat >{}", at("sent"));

@@ -76,7 +76,7 @@ fn a_close_over_what_is_unread_is_a_reset() {
 /// What is read stands in the recording, and no more: what is asked for next is in it only then.
 #[test]
 fn a_recording_has_what_was_read() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let file = directory.path().join("record");
     let options = format!("--paused --record {}", file.display());
     let (mut server, address) = server(&options);

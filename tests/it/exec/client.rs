@@ -53,7 +53,7 @@ fn a_client_says_why_there_was_no_command_or_no_connection() {
 fn the_last_output_of_a_client_arrives_every_time() {
     let (server, address) = listener();
     let bytes = noise(100_000);
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("output");
     std::fs::write(&path, &bytes).unwrap();
     let exec = format!("cat {}", path.display());

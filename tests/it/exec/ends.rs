@@ -27,7 +27,7 @@ fn children_end_with_the_server() {
 /// What a command has started has the same time to end as the command itself.
 #[test]
 fn a_grandchild_that_takes_its_time_is_waited_for() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("done");
     let slow = format!("sleep 0.5; echo done > {}; exit", path.display());
     let line =

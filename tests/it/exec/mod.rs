@@ -98,7 +98,7 @@ fn a_command_is_words_or_a_line_for_the_shell() {
 /// Conformance 15: 100 KB and the end at once, while the client still sends.
 #[test]
 fn the_last_output_arrives_every_time() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("output");
     let bytes = noise(100_000);
     std::fs::write(&path, &bytes).unwrap();
@@ -179,7 +179,7 @@ fn every_byte_passes_both_ways() {
 /// A command that closes its output at once goes on to read, and is waited for.
 #[test]
 fn a_command_without_output_reads_to_the_end() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("sorted");
     let line = format!("sort > {0}.part; mv {0}.part {0}", path.display());
     let (server, address) = serve(&format!("exec > /dev/null; {line}"), &["-1"]);
@@ -220,7 +220,7 @@ fn a_child_has_the_limits_of_our_parent() {
 /// The end of the connection: EOF for the child, and SIGPIPE if it goes on to write.
 #[test]
 fn a_child_learns_of_the_end_from_its_socket() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let mark = |name: &str| directory.path().join(name);
     let line = format!(
         "cat; touch {}; while echo more; do sleep 0.01; done; touch {}",
@@ -252,7 +252,7 @@ fn ends_are_heard_of() {
 /// SPEC 1.7: a command that cannot start costs the connection only.
 #[test]
 fn a_command_that_cannot_start_costs_its_client_only() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("command");
     let make = || {
         std::fs::write(&path, "#!/bin/sh\necho here\n").unwrap();
@@ -361,7 +361,7 @@ fn other_netcats_talk_to_a_command() {
             skip("exec", &format!("{} is not installed", peer.program()));
             continue;
         }
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::support::tempdir().unwrap();
         let path = directory.path().join("file");
         let bytes = noise(2 << 20);
         let (mut server, _) = serve(&format!("cat > {}", path.display()), &["-1"]);

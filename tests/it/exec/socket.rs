@@ -20,7 +20,7 @@ fn a_command_has_one_socket_for_both() {
 /// shutdown(2) of either direction reaches the client, and the other one goes on.
 #[test]
 fn a_command_shuts_each_direction_down_by_itself() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("heard");
     let line = format!("echo bye; {HALF_CLOSE}; cat > {}", path.display());
     let (server, address) = serve(&line, &["-1"]);
@@ -63,7 +63,7 @@ fn rsync_as_a_daemon_serves_a_module() {
     if !installed.is_ok_and(|output| output.status.success()) {
         return skip("exec", "rsync is not installed");
     }
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).display().to_string();
     let bytes = noise(3 << 20);
     std::fs::create_dir(path("module")).unwrap();

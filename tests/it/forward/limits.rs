@@ -10,17 +10,17 @@ use super::*;
 #[test]
 fn idle_time_is_that_of_both_directions() {
     let (upstream, target) = listener();
-    let (mut server, address) = relay(&target, &["-1", "-v", "--idle-timeout", "800ms"]);
+    let (mut server, address) = relay(&target, &["-1", "-v", "--idle-timeout", "3s"]);
     let (client, mut far) = through(&address, &upstream);
     for _ in 0..8 {
         // The pauses add up to more than the limit, which is what is tested.
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(Duration::from_millis(500));
         far.write_all(b".").unwrap();
     }
     assert!(!server.has_said("no traffic"));
     assert_eq!(read_what_comes(&client), b"........");
     assert_eq!(read_what_comes(&far), b"");
-    server.wait_for("no traffic for 800ms");
+    server.wait_for("no traffic for 3s");
     server.wait().code(124).says("(idle)");
 }
 

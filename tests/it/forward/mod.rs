@@ -90,7 +90,7 @@ fn every_byte_passes_both_ways_at_once() {
 /// SPEC 3: unix sockets on either side, and names.
 #[test]
 fn it_leads_from_any_kind_of_address_to_any_other() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = |name: &str| format!("unix:{}", directory.path().join(name).display());
     let inner = UnixListener::bind(directory.path().join("inner")).unwrap();
     let (server, address) = relay(&path("inner"), &["-1"]);
@@ -265,7 +265,7 @@ fn a_thousand_clients_are_relayed_at_once() {
 /// A unix listener whose backlog is full refuses like nobody else does: it is tried again.
 #[test]
 fn clients_wait_for_a_place_in_the_backlog_of_a_unix_socket() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let upstream = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
     upstream.bind(&SockAddr::unix(&path).unwrap()).unwrap();

@@ -29,7 +29,7 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn new(command: &str) -> Self {
         let bind = |port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).ok();
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = crate::support::tempdir().expect("a directory");
         // Below the ports that Linux gives to whoever asks for any. None is taken twice: what is left
         // of a connection (TIME_WAIT) keeps some tools from listening on its port.
         let claim = (26_000..32_000).step_by(3).find_map(|_| {

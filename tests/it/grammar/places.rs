@@ -77,7 +77,7 @@ fn each_message_is_answered_or_saved_or_dropped() {
     let (_server, address) = serve(&["tcp-serve", "--frame", TPKT, "--reply", "\\x03\\0\\0\\x05!"]);
     assert_eq!(asked(&address, b"\x03\0\0\x04"), b"\x03\0\0\x05!");
 
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("UTF-8");
     let args = ["tcp-serve", "--conns", "1", "--frame", "octet", "--save", path];
     let (server, address) = serve(&args);
@@ -145,7 +145,7 @@ fn crlf_changes_messages_and_not_their_marks() {
 /// `--replay` plays bytes, whatever framed them.
 #[test]
 fn a_recorded_session_is_replayed() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::tempdir().expect("a folder");
     let file = folder.path().join("session").to_str().expect("UTF-8").to_owned();
     let args = ["tcp-serve", "--conns", "1", "--frame", MLLP, "--reply", "ok", "--record", &file];
     let (server, address) = serve(&args);

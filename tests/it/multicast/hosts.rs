@@ -217,7 +217,7 @@ fn a_router_stops_ttl_1_and_passes_ttl_4() {
 
 /// Has a router pass on what a source sends to a group, from `eth0` to `far0`.
 fn route(router: &Host, family: &str, source: &str, group: &str) -> Running {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let config = directory.path().join("smcroute.conf");
     let rules = format!(
         "phyint eth0 enable ttl-threshold 1\nphyint far0 enable ttl-threshold 1\n\

@@ -18,7 +18,7 @@ fn nginx_speaks_the_same() {
     if !installed("nginx") || !Path::new(MODULE).exists() {
         return skip("nginx_speaks_the_same", "nginx or its module of streams is not installed");
     }
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let (mut server, upstream) = serve("--reply hi");
     let behind = Reserved::new().unwrap();
     let nginx = Daemon::on_port("nginx", |front| {

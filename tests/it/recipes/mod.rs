@@ -146,7 +146,7 @@ struct Kitchen(TempDir);
 
 impl Kitchen {
     fn new() -> Self {
-        Self(tempfile::tempdir().expect("a directory"))
+        Self(crate::support::tempdir().expect("a directory"))
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {

@@ -27,7 +27,7 @@ impl Redis {
                 return None;
             }
         }
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = crate::support::tempdir().expect("a temporary directory");
         // It cannot choose a port itself. A reserved one is given to nobody else meanwhile.
         let reserved = Reserved::new().expect("a free port");
         let port = reserved.port;

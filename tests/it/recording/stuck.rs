@@ -13,7 +13,7 @@ const MIB: usize = 1 << 20;
 
 /// A server that records to a FIFO, and the end of it that is to be read.
 fn serve(args: &[&str]) -> (Running, String, File) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("record");
     let made = std::process::Command::new("mkfifo").arg(&path).status();
     assert!(made.unwrap().success());

@@ -51,7 +51,7 @@ fn parties() -> &'static Parties {
         let mut params = rcgen::CertificateParams::new(names).expect("a name");
         params.serial_number = Some(1.into());
         let certificate = params.self_signed(&key).expect("a certificate");
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = crate::support::tempdir().expect("a directory");
         let path = directory.path().join("server.pem");
         let base64 = BASE64.encode(certificate.der());
         let pem = format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n");

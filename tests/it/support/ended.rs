@@ -16,6 +16,9 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
     /// From start to end.
     pub(crate) took: Duration,
+    /// How much of that it may owe to other load: the time that it and those that watched it ran, or
+    /// were ready to run.
+    pub(crate) busy: Duration,
 }
 
 impl Ended {
@@ -32,6 +35,11 @@ impl Ended {
                 panic!("{words:?} is not known to tell {event}");
             }
         }
+    }
+
+    /// How long it took beside what other load may have added.
+    pub(crate) fn waited(&self) -> Duration {
+        self.took.saturating_sub(self.busy)
     }
 
     /// Asserts the exit status.

@@ -5,6 +5,7 @@ pub(crate) mod daemon;
 pub(crate) mod data;
 pub(crate) mod datagrams;
 mod ended;
+pub(crate) mod load;
 pub(crate) mod namespaces;
 pub(crate) mod net;
 pub(crate) mod peers;
@@ -22,11 +23,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
 pub(crate) use self::ended::Ended;
 pub(crate) use self::skipped::skip;
 
 /// How long anything may take that should be quick, on a loaded machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The binary under test.
 pub(crate) fn wirecat_path() -> &'static str {
@@ -93,7 +96,7 @@ impl Program {
 
     pub(crate) fn start(mut self) -> Running {
         proc::let_children_hear_signals();
-        let started = Instant::now();
+        let (started, busy) = (Instant::now(), load::of_this_thread());
         let mut child = self.command.spawn().expect("the program starts");
         let stdin = child.stdin.take();
         let stdin = match (self.input, stdin) {
@@ -107,14 +110,16 @@ impl Program {
         let stdout = child.stdout.take().map(collect);
         let (sender, lines) = channel();
         let stderr = child.stderr.take().expect("stderr is piped");
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
                 let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
             }
+            load::of_this_thread()
         });
         let is_ours = self.command.get_program() == wirecat_path();
         let words = is_ours.then(|| self.command.get_args().map(Into::into).collect());
-        Running { child, words, stdin, stdout, lines, seen: Vec::new(), started }
+        let seen = Vec::new();
+        Running { child, words, stdin, stdout, lines, reader: Some(reader), seen, started, busy }
     }
 
     /// Starts it and waits for its end.
@@ -130,17 +135,18 @@ fn collect(mut from: impl Read + Send + 'static) -> Output {
         let mut chunk = vec![0; 64 * 1024];
         while let Ok(count @ 1..) = from.read(&mut chunk) {
             if sender.send(chunk[..count].to_vec()).is_err() {
-                return;
+                break;
             }
         }
+        load::of_this_thread()
     });
-    Output { receiver, bytes: Vec::new(), _thread: thread }
+    Output { receiver, bytes: Vec::new(), thread }
 }
 
 struct Output {
     receiver: Receiver<Vec<u8>>,
     bytes: Vec<u8>,
-    _thread: JoinHandle<()>,
+    thread: JoinHandle<Duration>,
 }
 
 /// A program that runs. Dropping it kills it.
@@ -151,8 +157,11 @@ pub(crate) struct Running {
     pub(crate) stdin: Option<ChildStdin>,
     stdout: Option<Output>,
     lines: Receiver<String>,
+    reader: Option<JoinHandle<Duration>>,
     seen: Vec<String>,
     started: Instant,
+    /// That of this thread when it started.
+    busy: Duration,
 }
 
 impl Running {
@@ -325,16 +334,29 @@ impl Running {
                 Err(RecvTimeoutError::Timeout) => self.fail("it does not end"),
             }
         }
+        let id = WaitId::Pid(Pid::from_child(&self.child));
+        // It stays a zombie, whose figures can be read; one that was looked after before is none any more.
+        let _ = waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        let (took, busy) = (self.started.elapsed(), self.busy());
         let status = self.child.wait().expect("a child");
         let ended = Ended {
             code: status.code(),
             signal: status.signal(),
             stdout,
             stderr: self.seen.join("\n"),
-            took: self.started.elapsed(),
+            took,
+            busy,
         };
         ended.keeps_the_contract(self.words.take().unwrap_or_default());
         ended
+    }
+
+    /// What it and its watchers have had to do, once its output has ended.
+    fn busy(&mut self) -> Duration {
+        let readers = [self.stdout.take().map(|output| output.thread), self.reader.take()];
+        let readers = readers.into_iter().flatten().filter_map(|thread| thread.join().ok());
+        let own = load::of_this_thread().saturating_sub(self.busy);
+        own + load::of_process(self.pid()) + readers.sum::<Duration>()
     }
 
     #[track_caller]
@@ -350,4 +372,11 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A directory that ends with its test, whose path leaves room for the name of a socket: of 108 bytes
+/// (unix(7)) a TMPDIR may take most.
+pub(crate) fn tempdir() -> std::io::Result<tempfile::TempDir> {
+    let is_long = std::env::temp_dir().as_os_str().len() > 60;
+    if is_long { tempfile::tempdir_in("/tmp") } else { tempfile::tempdir() }
 }

@@ -124,8 +124,9 @@ pub(crate) fn connect_from(ip: Ipv4Addr, address: &str) -> TcpStream {
 }
 
 fn bounded(stream: TcpStream) -> TcpStream {
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+    // As long as for the end of a program: the other side may have much to do before.
+    stream.set_read_timeout(Some(4 * PATIENCE)).expect("a timeout");
+    stream.set_write_timeout(Some(4 * PATIENCE)).expect("a timeout");
     stream
 }
 

@@ -1,12 +1,12 @@
 //! A machine whose name server never answers: it is bound to its port and silent, and the library
-//! waits 60 s for it.
+//! waits 150 s for it.
 
 use std::io::Write;
 
 use super::namespaces::Host;
 use super::{Program, Running, forget_colors, program, wirecat_path};
 
-const CONF: &str = "nameserver 127.0.0.99\noptions timeout:30 attempts:2\n";
+const CONF: &str = "nameserver 127.0.0.99\noptions timeout:30 attempts:5\n";
 /// In a mount namespace, so that no other process sees the file.
 const SCRIPT: &str = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
 

@@ -86,7 +86,7 @@ fn a_stuck_client_does_not_hold_the_end_up() {
 
 #[test]
 fn ready_comes_once() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let (ports, log) = (directory.path().join("ports"), directory.path().join("log"));
     let hook = format!("listening=echo once >> {}", log.display());
     let closed = format!("closed=cat >> {}", log.display());

@@ -215,7 +215,7 @@ fn a_hub_sends_stdin_to_all() {
 
 #[test]
 fn save_has_one_whole_file_a_connection() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let words = format!("tcp-serve --save {}", directory.path().display());
     let (server, address) = server(4, &words);
     clients(100, &address, |number, stream| talk(&stream, &[number as u8; 10_000]));
@@ -248,7 +248,7 @@ fn forward_relays_each_connection() {
 /// Where a port cannot be shared, connections are handed over all the same.
 #[test]
 fn unix_listeners_and_inherited_ones_are_served_by_all_loops() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let unix = format!("unix:{}", path.display());
     let mut server = wirecat(["echo", "--tcp", "--threads", "2", "-v", &unix]).start();

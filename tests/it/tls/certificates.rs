@@ -20,7 +20,7 @@ pub(crate) struct Files {
 impl Files {
     /// `ca.pem`, and of it `server.pem` for localhost and 127.0.0.1, and `client.pem`, with their keys.
     pub(crate) fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = crate::support::tempdir().expect("a directory");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "authority");

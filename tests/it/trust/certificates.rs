@@ -32,7 +32,7 @@ pub(super) struct Pair {
 
 impl Certificates {
     pub(super) fn new() -> Self {
-        let directory = TempDir::new().expect("a directory");
+        let directory = crate::support::tempdir().expect("a directory");
         let ca = authority(directory.path(), "ca", None, |_| {});
         Self { directory, ca }
     }

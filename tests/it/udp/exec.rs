@@ -146,7 +146,7 @@ fn a_command_that_fails_or_is_not_there_is_told() {
     asker.send(b"x\n").unwrap();
     listener.wait_for("the command of #1 127.0.0.1:");
     assert!(listener.is_running());
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("command");
     std::fs::copy("/bin/cat", &path).unwrap();
     let mut listener = listen(&["-c", "1", "--exec", path.to_str().unwrap()]);

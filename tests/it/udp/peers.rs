@@ -141,7 +141,7 @@ fn a_peer_that_is_gone_does_not_end_the_listener() {
 /// port file.
 #[test]
 fn several_addresses_are_listened_on_and_their_ports_written() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let file = directory.path().join("ports");
     let path = file.to_str().unwrap();
     let arguments =

@@ -96,7 +96,7 @@ fn an_echo_comes_from_the_address_that_was_asked() {
 
 #[test]
 fn a_replay_answers_from_the_address_that_was_asked() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = crate::support::tempdir().expect("a directory");
     let record = directory.path().join("record").display().to_string();
     let (listener, port) = listen(&format!("--reply pong -c 1 --record {record}"));
     hear_all(&client("127.0.0.2", port), ["pong"]);

@@ -25,7 +25,7 @@ fn hear(socket: &UnixDatagram) -> Vec<u8> {
 
 #[test]
 fn a_question_is_answered_over_a_path_and_over_an_abstract_name() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = format!("unix:{}", directory.path().join("s").display());
     let name = format!("unix:@wirecat-test-{}", std::process::id());
     for address in [path, name] {
@@ -43,7 +43,7 @@ fn a_question_is_answered_over_a_path_and_over_an_abstract_name() {
 /// A socket of the third type is for neither command, and each says so.
 #[test]
 fn a_seqpacket_socket_is_named() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let socket = Socket::new(Domain::UNIX, Type::SEQPACKET, None).unwrap();
     socket.bind(&SockAddr::unix(&path).unwrap()).unwrap();
@@ -59,7 +59,7 @@ fn a_seqpacket_socket_is_named() {
 /// SPEC section 5: `--bind` names the socket file of a sender, which is there as long as it runs.
 #[test]
 fn a_sender_has_the_name_that_it_is_bound_to() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     let (server, own) = (bound(&at("server")), at("own"));
     // A file that a dead socket has left is replaced.
@@ -81,7 +81,7 @@ fn a_sender_has_the_name_that_it_is_bound_to() {
 
 #[test]
 fn stdin_goes_to_all_unix_peers() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let server = directory.path().join("s");
     let address = format!("unix:{}", server.display());
     let mut listener = wirecat(["udp-listen", "--to=all", &address]).piped().start();
@@ -97,7 +97,7 @@ fn stdin_goes_to_all_unix_peers() {
 
 #[test]
 fn a_sender_reaches_a_plain_socket_and_is_told_where_there_is_none() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("peer");
     let address = format!("unix:{}", path.display());
     let ended = wirecat(["udp-send", &address]).input("x").run().code(4);
@@ -115,7 +115,7 @@ fn a_sender_reaches_a_plain_socket_and_is_told_where_there_is_none() {
 /// SPEC 1.3: an answer that cannot go out is said, and the listener goes on.
 #[test]
 fn a_peer_without_a_name_cannot_be_answered_and_that_is_said() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let server = directory.path().join("s");
     let address = format!("unix:{}", server.display());
     let mut listener = wirecat(["udp-listen", "--reply", "pong", &address]).start();
@@ -131,7 +131,7 @@ fn a_peer_without_a_name_cannot_be_answered_and_that_is_said() {
 
 #[test]
 fn a_live_socket_file_is_not_taken_and_a_dead_one_is_replaced() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let address = format!("unix:{}", path.display());
     let live = bound(&path);
@@ -148,7 +148,7 @@ fn a_live_socket_file_is_not_taken_and_a_dead_one_is_replaced() {
 /// and that is told; the other one has them all.
 #[test]
 fn a_unix_peer_that_reads_nothing_does_not_hold_up_the_others() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let address = format!("unix:{}", path("server").display());
     let mut listener =
@@ -178,7 +178,7 @@ fn a_unix_peer_that_reads_nothing_does_not_hold_up_the_others() {
 /// and counted, and the next one is whole.
 #[test]
 fn a_datagram_that_is_cut_is_told_and_counted() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let address = format!("unix:{}", path.display());
     let arguments = ["udp-listen", "-c", "3", "--stats", "--log=json", &address];

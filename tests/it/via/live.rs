@@ -21,7 +21,7 @@ struct Live {
 
 /// A directory that a proxy may use which is no longer root.
 fn directory() -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     directory
 }

@@ -47,7 +47,7 @@ fn a_password_in_the_url_is_refused_and_not_repeated() {
 
 #[test]
 fn a_file_has_the_passwords() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let file = directory.path().join("password");
     let path = file.to_str().unwrap();
     let proxies = [Proxy::start(Speech::SocksLogin), Proxy::start(Speech::HttpLogin)];

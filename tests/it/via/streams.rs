@@ -78,7 +78,7 @@ fn events_name_the_destination() {
 #[test]
 fn a_recording_has_no_password() {
     let proxy = Proxy::start(Speech::HttpLogin);
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     for (name, has_all) in [("stream.ndjson", false), ("wire.pcapng", true)] {
         let file = directory.path().join(name);
         let server = peer(|stream| read_all(&stream));
@@ -134,7 +134,7 @@ fn bytes_behind_the_reply_belong_to_the_stream() {
 #[test]
 fn every_command_that_connects_goes_through_it() {
     let proxy = Proxy::start(Speech::HttpLogin);
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::tempdir().unwrap();
     let file = directory.path().join("password");
     std::fs::write(&file, "secret\n").unwrap();
     let file = file.to_str().unwrap();

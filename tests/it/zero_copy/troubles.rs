@@ -174,16 +174,16 @@ fn a_stdout_that_is_not_read_is_no_silence_of_the_peer() {
 fn traffic_is_no_silence() {
     for path in PATHS {
         let server = peer(|mut stream: TcpStream| {
-            for _ in 0..6 {
+            for _ in 0..10 {
                 stream.write_all(b".").expect("it is taken");
                 // The pauses are what must not end it.
-                thread::sleep(Duration::from_millis(300));
+                thread::sleep(Duration::from_millis(500));
             }
             read_all(&stream)
         });
-        let words = ["tcp-connect", "--idle-timeout", "1500ms", &server.address];
+        let words = ["tcp-connect", "--idle-timeout", "4s", &server.address];
         let client = wirecat(words.iter().chain(path)).piped().start();
-        assert_eq!(client.wait_open().code(124).says("no traffic for 1s 500ms").text(), "......");
+        assert_eq!(client.wait_open().code(124).says("no traffic for 4s").text(), "..........");
         server.join();
     }
 }
