@@ -35,7 +35,8 @@ pub(super) struct Acceptor {
     local: Option<Endpoint>,
     /// The handler wants no more for now.
     pub(super) paused: bool,
-    /// The process is out of descriptors; a timer, or a descriptor that comes free, ends this.
+    /// Accepting fails, most often for want of descriptors; a timer, or a descriptor that comes free, ends
+    /// this.
     pub(super) starved: bool,
     pub(super) queued_for_read: bool,
     pub(super) closed: Option<CloseReason>,
@@ -54,7 +55,8 @@ pub(super) enum Accepted {
     },
     /// No more for now.
     Nothing,
-    /// No descriptor, or no memory, is left for one more.
+    /// No descriptor, or no memory, is left for one more; or another process that holds the listener has
+    /// shut it down (EINVAL).
     Starved(io::Error),
 }
 
@@ -92,7 +94,7 @@ impl Acceptor {
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match &mut self.listening.socket {
             // mio polls edge-triggered (EPOLLET): one edge may stand for many connections, so that
-            // `ready` holds until accept(2) says EAGAIN.
+            // `ready` holds until accept(2) returns EAGAIN.
             Listener::Tcp(listener) => registry.register(listener, token, Interest::READABLE),
             Listener::Unix(listener) => registry.register(listener, token, Interest::READABLE),
         }
@@ -161,13 +163,12 @@ impl Acceptor {
                 }
                 // It stays in the backlog, and an edge-triggered poll does not report it again: the
                 // pool tries once more by itself.
-                Err(error) if out_of_resources(&error) => {
+                Err(error) if !has_used_one_up(&error) => {
                     // accept(2) gives EMFILE before it takes a connection off the backlog: the peer
                     // sees itself connected, and waits.
                     self.starved = true;
                     return Accepted::Starved(error);
                 }
-                // ECONNABORTED, EPROTO and the like: each has used one connection up.
                 Err(_) => {}
             }
         }
@@ -249,10 +250,23 @@ fn is_transparent(listener: &Listener) -> bool {
     false
 }
 
-/// Whether accept failed because this machine has no room for one more connection.
-fn out_of_resources(error: &io::Error) -> bool {
-    let codes = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    Errno::from_io_error(error).is_some_and(|code| codes.contains(&code))
+/// Whether accept(2) may be called again at once: a signal has ended it, or it has taken a connection off
+/// the backlog that had failed there. Any other error may come at every call: of a listener that was shut
+/// down, of a filter of system calls.
+fn has_used_one_up(error: &io::Error) -> bool {
+    let network = [
+        Errno::CONNABORTED,
+        Errno::CONNRESET,
+        Errno::HOSTDOWN,
+        Errno::HOSTUNREACH,
+        Errno::INTR,
+        Errno::NETDOWN,
+        Errno::NETUNREACH,
+        Errno::NOPROTOOPT,
+        Errno::PROTO,
+        Errno::TIMEDOUT,
+    ];
+    Errno::from_io_error(error).is_some_and(|code| network.contains(&code))
 }
 
 #[cfg(test)]
@@ -287,6 +301,25 @@ mod tests {
             }
             assert_eq!(log, "aaad", "round {round}");
         }
+    }
+
+    /// accept(2) answers EINVAL from then on, without a connection that it would use up.
+    #[test]
+    fn a_listener_that_another_process_has_shut_down_does_not_hold_the_loop() {
+        use rustix::net::Shutdown;
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let held_by_another = listener.try_clone().unwrap();
+        let mut event_loop = EventLoop::new().unwrap();
+        let id = event_loop.pool().adopt(listener).unwrap();
+        rustix::net::shutdown(&held_by_another, Shutdown::Read).unwrap();
+        event_loop.turn_until(&mut |_, event| match event {
+            Event::AcceptFailed { listener, error } => {
+                assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+                listener == id
+            }
+            _ => false,
+        });
     }
 
     /// One edge stands for all of them, of which each turn takes a portion.
