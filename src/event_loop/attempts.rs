@@ -25,6 +25,7 @@ use crate::recording::Role;
 use crate::sockets::backoff::Backoff;
 use crate::sockets::eyeballs::{Race, RaceStep};
 use crate::sockets::{self, Endpoint, SocketOptions, Target};
+use crate::values;
 
 /// The longest pause between two attempts.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -142,6 +143,7 @@ impl Pool {
         let begun = self.add_connection(Box::new(Pending), ChannelPhase::Connecting);
         let id = begun.map_err(|error| sockets::connect::failure(&name, &error))?;
         let ConnectPolicy { timeout, retries, pause } = policy;
+        let pause = pause.min(values::LONGEST);
         let pauses = Backoff::new(pause, LONGEST.max(pause));
         let (attempt, settings) = (Attempt::Waiting, EarlySettings::default());
         let plan = ConnectPlan { retries, timeout, pauses, targets, attempt, settings };
@@ -163,7 +165,7 @@ impl Pool {
         match &mut plan.attempt {
             Attempt::Waiting => {
                 let (race, running) = (Race::new(plan.targets.clone(), now), Attempts::default());
-                let deadline = plan.timeout.map(|timeout| now + timeout);
+                let deadline = plan.timeout.map(|timeout| now + timeout.min(values::LONGEST));
                 plan.attempt = Attempt::Racing { race, running: running.clone(), deadline };
                 self.begin_race(id, running);
             }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::id::Id;
 use super::pool::Pool;
+use crate::values::LONGEST;
 
 /// Names a timer: what it is for, and for which source, where it is for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -199,8 +200,8 @@ impl Timers {
 
 impl Pool {
     /// Sets a timer, or moves it; its `Timer` event comes `after` from now, and never in the same
-    /// turn: `Duration::ZERO` means the next one, also where it is set over and over. A source that is
-    /// gone has no timers.
+    /// turn: `Duration::ZERO` means the next one, also where it is set over and over. More than 10 years
+    /// count as 10 years. A source that is gone has no timers.
     pub fn arm(&mut self, key: TimerKey, after: Duration) {
         self.arm_any(key.into(), after);
     }
@@ -222,7 +223,7 @@ impl Pool {
             return;
         }
         if !(after.is_zero() && self.timers.is_due(key, self.now)) {
-            self.timers.arm(key, self.now + after);
+            self.timers.arm(key, self.now + after.min(LONGEST));
         }
     }
 
@@ -242,7 +243,7 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event_loop::{Event, EventLoop, Handler};
+    use crate::event_loop::{ConnectPolicy, Event, EventLoop, Handler};
 
     #[test]
     fn timers_fire_in_order_and_only_where_they_were_last_set() {
@@ -338,5 +339,19 @@ mod tests {
         let mut eager = Eager::default();
         event_loop.run(&mut eager).unwrap();
         assert_eq!((eager.turns, eager.has_fired), (2, true));
+    }
+
+    #[test]
+    fn a_time_beyond_what_the_clock_can_count_is_far_off() {
+        let mut event_loop = EventLoop::new().unwrap();
+        let pool = event_loop.pool();
+        pool.arm(TimerKey::global(1), Duration::MAX);
+        let id = pool.connect("127.0.0.1:9").unwrap();
+        pool.expect_within(id, Duration::MAX);
+        let policy = ConnectPolicy::within(Duration::MAX).retry(1, Duration::MAX);
+        let tried = pool.connect_with("127.0.0.1:9", policy).unwrap();
+        event_loop
+            .turn_until(&mut |_, event| matches!(event, Event::Retrying { id, .. } if id == tried));
+        assert!(event_loop.timeout().is_some_and(|timeout| timeout > LONGEST / 4));
     }
 }
