@@ -17,6 +17,8 @@ use crate::sys::mmsg::Arrival;
 const READ_BUDGET: usize = 256 * 1024;
 /// Bytes of the budget that a read uses up at least, because a system call costs as much.
 const READ_COST: usize = 1024;
+/// Flushes in one turn before the poll, signals and timers have their turn.
+const FLUSH_ROUNDS: usize = 64;
 /// Batches of datagrams that one socket may deliver before the others have their turn.
 const BATCH_BUDGET: usize = 8;
 
@@ -43,8 +45,9 @@ impl EventLoop {
             self.pool.signal_from_tty = from_tty;
             handler.on(&mut self.pool, Event::Signal(signal));
         }
-        // Flushing may make a handler send, and a removed source may make it close another.
-        loop {
+        // Flushing may make a handler send, and a removed source may make it close another. A handler
+        // that sends whenever all is written would not let the turn end: the next turn has the rest.
+        for _ in 0..FLUSH_ROUNDS {
             self.pool.report_tapped(handler);
             if self.pool.dirty.is_empty() && self.pool.closed.is_empty() {
                 break;
@@ -101,7 +104,7 @@ impl EventLoop {
                 Some(PoolSource::Acceptor(_) | PoolSource::Reserved) | None => {}
             }
             self.pool.unqueue(id);
-            // Where the budget is used up there is more to read, and no edge will say so again.
+            // Where the budget is used up there is more to read, and no edge follows.
             self.pool.queue_for_read(id);
         }
     }

@@ -1,9 +1,12 @@
-use std::io::Write;
+use std::io::{self, IoSlice, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::*;
 use crate::close::CloseReason;
+use crate::event_loop::{Directions, SendOutcome, Transport};
 
 impl EventLoop {
     /// Turns until `done` returns true for an event.
@@ -54,4 +57,38 @@ fn a_reset_before_the_first_look_costs_nothing() {
     let mut log = Log::default();
     event_loop.run(&mut log).unwrap();
     assert_eq!(log.0, ["connected", "last words", &CloseReason::RESET.to_string()]);
+}
+
+/// A sink that takes all there is, as a file does.
+struct Bottomless;
+
+impl Transport for Bottomless {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(pieces.iter().map(|piece| piece.len()).sum())
+    }
+}
+
+#[test]
+fn a_handler_that_sends_whenever_all_is_written_does_not_hold_the_loop() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let pool = event_loop.pool();
+    let sink = pool.add_channel(Box::new(Bottomless), Directions::Write).unwrap();
+    pool.await_flush(sink);
+    let (mut drained, mut turns) = (0, 0);
+    while turns < 3 {
+        let mut on = |pool: &mut Pool, event: Event<'_>| {
+            if let Event::Drained { id } = event {
+                drained += 1;
+                assert!(drained < 100_000, "turn {turns} does not end");
+                assert_eq!(pool.send_shared(id, Bytes::from_static(b"x")), SendOutcome::Queued);
+                pool.await_flush(id);
+            }
+        };
+        assert!(event_loop.run_once(Duration::from_secs(60), &mut on).unwrap());
+        turns += 1;
+    }
 }
