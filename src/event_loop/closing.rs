@@ -18,8 +18,8 @@ impl Pool {
         }
     }
 
-    /// Closes in order and ends with `Closed`: writes what is queued, and then does what the mode
-    /// says. The handler gets no more data. A listener, a datagram socket, and a connection that is
+    /// Closes in order and ends with `Closed`: writes what is queued, and then does as the mode
+    /// has it. The handler gets no more data. A listener, a datagram socket, and a connection that is
     /// still being made have no order to keep: they close as with `abort`.
     pub fn close(&mut self, id: Id, reason: CloseReason, mode: CloseMode) {
         self.close_lane(id);
@@ -52,8 +52,8 @@ impl Pool {
         }
     }
 
-    /// Gives a connection up: what is queued is still written. `is_cut` says that more was to
-    /// follow; RST then shows it to the peer, unless FIN is said already. It waits without a limit,
+    /// Gives a connection up: what is queued is still written. With `is_cut` more was to
+    /// follow; RST then shows it to the peer, unless FIN is sent already. It waits without a limit,
     /// and `abort` ends it. One that has nothing to write closes at the end of this turn.
     pub fn give_up(&mut self, id: Id, reason: CloseReason, is_cut: bool) {
         self.close_lane(id);
@@ -68,7 +68,7 @@ impl Pool {
         }
     }
 
-    /// Closes at the end of this turn, and with RST where FIN is not said yet.
+    /// Closes at the end of this turn, and with RST where FIN is not sent yet.
     pub fn reset(&mut self, id: Id, reason: CloseReason) {
         if let Some(channel) = self.channel_mut(id)
             && channel.takes()

@@ -115,7 +115,7 @@ impl Pool {
     /// now, it is dropped, and [`Drained`](super::Event::Drained) follows when there is room.
     ///
     /// # Errors
-    /// A bad address, what the network said of an earlier datagram, or why this one is refused.
+    /// A bad address, what the network reported of an earlier datagram, or why this one is refused.
     pub fn send_to(&mut self, id: Id, payload: &[u8], address: &str) -> Result<bool, Failure> {
         let family = match self.sources.get(id) {
             Some(PoolSource::Datagrams(datagrams)) => match datagrams.socket.local() {
@@ -133,7 +133,7 @@ impl Pool {
     /// Returns whether it went out, as [`Pool::send_to`] does.
     ///
     /// # Errors
-    /// The sender has no name, what the network said of an earlier datagram, or why this one is
+    /// The sender has no name, what the network reported of an earlier datagram, or why this one is
     /// refused.
     pub fn answer(&mut self, id: Id, to: &Arrival<'_>, payload: &[u8]) -> Result<bool, Failure> {
         self.send_by(id, payload, &to.return_path())

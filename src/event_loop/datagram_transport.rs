@@ -94,7 +94,7 @@ pub trait DatagramTransport: Send {
 pub(super) struct SocketTransport {
     socket: DatagramSocket,
     paths: FastPaths,
-    /// What the network said of earlier datagrams.
+    /// What the network has reported of earlier datagrams.
     late: Vec<(SocketAddr, io::Error)>,
 }
 

@@ -109,7 +109,7 @@ impl Datagrams {
         Ok(())
     }
 
-    /// The poll has found room to send. That says nothing of the queue of a unix peer: the kernel
+    /// The poll has found room to send. That means nothing for the queue of a unix peer: the kernel
     /// looks at it for the peer of a connected socket alone, and frees memory, which it reports as
     /// room, at each attempt that fails (unix_dgram_poll, sock_wfree). Whether `Drained` is due.
     pub(super) fn latch_room(&mut self, is_there: bool) -> bool {

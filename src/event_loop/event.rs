@@ -166,7 +166,7 @@ pub enum Event<'a> {
         id: Id,
     },
     /// The other side, which had ended its sending before, reads no more either: what is sent is
-    /// lost. Only a unix socket says so; TCP answers the next send with RST, and until then a client
+    /// lost. Only a unix socket reports it; TCP answers the next send with RST, and until then a client
     /// that has closed looks like one that waits for an answer.
     HungUp {
         /// The connection.

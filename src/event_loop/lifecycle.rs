@@ -211,7 +211,7 @@ impl Channel {
     /// The error of the operating system, if this channel failed.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         let ending = std::mem::take(&mut self.rare.as_mut()?.ending);
-        // Once a read has been told of ETIMEDOUT or ECONNRESET, a write gets EPIPE, which says less.
+        // Once a read has returned ETIMEDOUT or ECONNRESET, a write gets EPIPE, which is less exact.
         let is_vague = |error: &io::Error| {
             error.kind() == ErrorKind::BrokenPipe && ending.read_error.is_some()
         };
@@ -269,7 +269,7 @@ impl Channel {
         self.paused || waits
     }
 
-    /// Looks for the end of a connection that is not read and not written: its peer has said FIN, or
+    /// Looks for the end of a connection that is not read and not written: its peer has sent FIN, or
     /// it is paused and nothing is unread. Neither a read nor a write would meet the reset. True where
     /// the peer has closed it in order and reads no more.
     pub(super) fn has_hung_up(&mut self) -> bool {

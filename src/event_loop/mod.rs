@@ -211,7 +211,7 @@ impl EventLoop {
     /// ```
     ///
     /// A program that waits in a poll of its own watches the descriptor of the loop ([`AsFd`]) for
-    /// reading, no longer than [`EventLoop::timeout`] says, and then calls this with
+    /// reading, no longer than [`EventLoop::timeout`], and then calls this with
     /// [`Duration::ZERO`].
     ///
     /// # Errors

@@ -190,7 +190,7 @@ impl Pool {
         let most = if channel.queue.is_empty() { room.max(LEAST) } else { room };
         let (bytes, is_more) = inbox.take(id, most);
         channel.marks.set(Marks::LANE_WAITS, is_more);
-        // It says `Full` only where the mark is lower than `LEAST`.
+        // It returns `Full` only where the mark is lower than `LEAST`.
         let _ = channel.send_shared(bytes, now);
         self.mark_dirty(id);
     }

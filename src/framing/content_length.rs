@@ -1,4 +1,4 @@
-//! Messages behind headers that say their length, as the Language Server and the Debug Adapter
+//! Messages behind headers that give their length, as the Language Server and the Debug Adapter
 //! Protocol have them.
 //!
 //! Owns the header block: lines that end with CR LF, and an empty one behind the last.
@@ -14,7 +14,7 @@ const HEADERS: usize = 8192;
 const QUOTED: usize = 40;
 const NAME: &[u8] = b"Content-Length";
 
-/// Frames that are a header block and as many bytes as it says.
+/// Frames that are a header block and as many bytes as it counts.
 ///
 /// ```text
 /// headers ── empty line ──> body ── its last byte ──> headers
@@ -23,7 +23,7 @@ pub(super) struct ContentLength {
     max: usize,
     /// Where the line begins that is not read yet.
     line: usize,
-    /// What the headers have said so far.
+    /// What the headers have given so far.
     len: Option<u64>,
     /// The headers end at `line`.
     in_body: bool,
@@ -66,7 +66,7 @@ impl ContentLength {
     }
 }
 
-/// What a line says of the length; `None` where it is another header.
+/// The length that a line gives; `None` where it is another header.
 fn read_header(line: &[u8]) -> Result<Option<u64>, FrameError> {
     let (name, value) = line.split_at(memchr(b':', line).unwrap_or(0));
     // Of HTTP, which the protocols refer to: a name has no blanks in it, nor behind it.

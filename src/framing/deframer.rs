@@ -98,7 +98,7 @@ impl Deframer {
     }
 
     /// Takes the next `piece` of the stream and delivers every frame that it completes, in order.
-    /// `eof` says that it is the last piece; it may be empty.
+    /// With `eof` it is the last piece; it may be empty.
     ///
     /// # Errors
     /// The first error ends the stream: what comes before it has been delivered, nothing is held

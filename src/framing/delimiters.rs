@@ -27,7 +27,7 @@ impl Delimiters {
     /// Messages end with `end`, of 1 to 255 bytes, and begin with `start`, which may be empty.
     ///
     /// # Errors
-    /// One of them has another length; the text says which.
+    /// One of them has another length; the text names it.
     pub fn new(start: &[u8], end: &[u8]) -> Result<Self, String> {
         if end.is_empty() {
             return Err("nothing would end a message".to_owned());

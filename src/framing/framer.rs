@@ -13,7 +13,7 @@ pub trait Framer: Send {
     /// Looks at `input`, all bytes not yet consumed, and finds the next frame.
     ///
     /// After [`Step::More`] the next `input` must begin with the same bytes: a framer may remember
-    /// how far it has looked. `eof` says that nothing will follow `input`.
+    /// how far it has looked. With `eof` nothing follows `input`.
     ///
     /// # Errors
     /// As soon as the bytes seen so far cannot become a frame, or not one within the limit.
@@ -28,7 +28,7 @@ pub trait Framer: Send {
     /// [`step`]: Self::step
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError>;
 
-    /// Whether the format says more than where the payload of a frame lies, so that its message has to
+    /// Whether the format has more than where the payload of a frame lies, so that its message has to
     /// be made. Where it does not, the payload is the message, and nothing asks for [`Framer::decode`]
     /// or [`Framer::decode_some`]. The answer is the same for the whole stream: it is asked for once a
     /// piece.
@@ -46,7 +46,7 @@ pub trait Framer: Send {
     }
 
     /// The same as [`Framer::decode`] in steps: each reads and writes about as many bytes as `work`
-    /// has left, and takes them off it. After `None`, which says that more is to be done, the next call
+    /// has left, and takes them off it. After `None`, which means that more is to be done, the next call
     /// has the same payload, or follows [`Framer::begin_anew`].
     ///
     /// # Errors
@@ -61,7 +61,7 @@ pub trait Framer: Send {
     }
 
     /// The same as [`Framer::encode`] in steps: each reads about as many bytes as `work` has left, and
-    /// takes them off it. After `false`, which says that more is to be done, the next call has the same
+    /// takes them off it. After `false`, which means that more is to be done, the next call has the same
     /// payload, and `out` as this one has left it, or follows [`Framer::begin_anew`].
     ///
     /// # Errors

@@ -93,7 +93,7 @@ impl Cutter {
     }
 
     /// Takes the next `piece` of stdin and delivers every message that it completes, in order.
-    /// `eof` says that it is the last piece; it may be empty.
+    /// With `eof` it is the last piece; it may be empty.
     ///
     /// # Errors
     /// The first message that is too large or no hex ends the input: what comes before it has been

@@ -34,7 +34,7 @@ pub struct LengthField {
     offset: usize,
     /// Bytes up to its own end.
     header: usize,
-    /// So many more bytes follow than it says.
+    /// So many more bytes follow than it counts.
     extra: i64,
 }
 
@@ -119,7 +119,7 @@ impl FromStr for LengthField {
                 "write how many bytes, 0 to {FARTHEST}, come before the length, as in {name}@4"
             )));
         };
-        // A name that is in the table says how many bits it has.
+        // A name that is in the table has its number of bits in it.
         let header = offset + prefix.width();
         let bytes = extra.get(1..).map_or(Some(0), number);
         let extra = match (bytes, extra.starts_with('-')) {

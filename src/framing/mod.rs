@@ -97,8 +97,8 @@ pub enum Framing {
     /// A length in hex precedes a Python pickle, as the library obj-over-tcp has it; the messages
     /// are JSON text.
     Obj,
-    /// A length is offered and the message sent when the peer says go, as the library tinyproto
-    /// has it; [`Exchange`] is what is said in between.
+    /// A length is offered and the message sent when the peer answers go, as the library tinyproto
+    /// has it; [`Exchange`] has what goes in between.
     Tinyproto,
 }
 

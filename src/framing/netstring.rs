@@ -22,7 +22,7 @@ impl Framer for Netstring {
             return Ok(Step::More);
         };
         let width = digits + 1;
-        // The comma is looked at once the payload is whole: before that it says nothing.
+        // The comma is looked at once the payload is whole: before that it means nothing.
         let end = width.saturating_add(within(len, self.max)?);
         match input.get(end) {
             None => Ok(Step::More),

@@ -140,7 +140,7 @@ fn read_varint(input: &[u8]) -> Result<Option<Header>, FrameError> {
 }
 
 fn write_varint(mut len: u64, out: &mut Vec<u8>) {
-    // The highest bit of a byte says that another one follows.
+    // The highest bit of a byte means that another one follows.
     while len > 0x7f {
         out.push(len as u8 | 0x80);
         len >>= 7;

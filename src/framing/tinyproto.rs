@@ -1,14 +1,14 @@
-//! The exchange of `--frame tinyproto`: who may say what and when, on one connection.
+//! The exchange of `--frame tinyproto`: who may send what and when, on one connection.
 //!
-//! Pure. On the wire a message is offered by its length and sent when the other side has said go;
+//! Pure. On the wire a message is offered by its length and sent when the other side has answered go;
 //! above this, the stream in either direction is messages behind a length of four bytes, as with
 //! `--frame u32`. [`Exchange`] turns one into the other: it takes hellos and answers out of what
-//! is read, and says how much of what is to be written may go out, and which bytes of its own go
+//! is read, and gives how much of what is to be written may go out, and which bytes of its own go
 //! in between.
 //!
 //! Both sides may offer at once. Each then finds the other's length where it waits for go,
-//! answers it, and goes on waiting. A peer that does the same says go before it sends its message;
-//! one that knows no collisions sends its message first and then says go. Which it is shows in
+//! answers it, and goes on waiting. A peer that does the same sends go before its message;
+//! one that knows no collisions sends its message first and then go. Which it is shows in
 //! its next byte.
 
 /// Go, and hello.
@@ -17,7 +17,7 @@ const OK: u8 = 0xff;
 const ERROR: u8 = 0x00;
 /// No more connections.
 const LIMIT: u8 = 0xfe;
-/// What a server that takes no more connections says in the place of its hello.
+/// What a server that takes no more connections sends in the place of its hello.
 pub const FULL: &[u8] = &[LIMIT];
 /// The request conflicts with another one.
 const CONFLICT: u8 = 0xfd;
@@ -35,7 +35,7 @@ pub enum ExchangeError {
     /// The first byte is no hello.
     #[error("no tinyproto: it begins with 0x{0:02x} in place of 0xff")]
     NoHello(u8),
-    /// The peer closed before it said hello.
+    /// The peer closed before it sent hello.
     #[error("closed by the peer before its hello")]
     Silent,
     /// A message is larger than we take; the peer has got the refusal.
@@ -52,7 +52,7 @@ pub enum ExchangeError {
         /// Bytes of the message.
         len: u32,
     },
-    /// The peer closed, and can say go no more.
+    /// The peer closed, and can send go no more.
     #[error("the peer closed before it took everything")]
     Closed,
 }
@@ -140,12 +140,12 @@ impl Exchange {
         }
     }
 
-    /// Whether the peer has said hello.
+    /// Whether the peer has sent hello.
     pub fn is_open(&self) -> bool {
         self.incoming != Incoming::Hello
     }
 
-    /// Whether our next message waits for what the peer says: hello, go, or the rest of a message
+    /// Whether our next message waits for what the peer sends: hello, go, or the rest of a message
     /// that it was let send.
     pub fn waits(&self) -> bool {
         match self.outgoing {
@@ -319,12 +319,12 @@ impl Exchange {
         }
     }
 
-    /// Whether FIN may be said: no message of ours is under way, and no answer is due.
+    /// Whether FIN may be sent: no message of ours is under way, and no answer is due.
     pub fn may_finish(&self) -> bool {
         self.greeted && self.due == 0 && matches!(self.outgoing, Outgoing::Length { have: 0, .. })
     }
 
-    /// FIN has been said: nothing is answered any more.
+    /// FIN has been sent: nothing is answered any more.
     pub fn finish(&mut self) {
         self.outgoing = Outgoing::Finished;
     }

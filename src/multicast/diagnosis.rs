@@ -1,6 +1,6 @@
 //! Why nothing arrives: what the kernel knows of the interfaces, the memberships and the way in.
 //!
-//! It looks and says; it changes nothing, and it claims nothing that it cannot read. The counters
+//! It looks and reports; it changes nothing, and it claims nothing that it cannot read. The counters
 //! are judged in `traffic`, rp_filter in `reverse_path`; `probe` listens on other interfaces.
 
 use crate::kind::Kind;

@@ -85,7 +85,7 @@ fn group_ip(text: &str, is_bracketed: bool) -> Result<IpAddr, Error> {
     }
 }
 
-/// The sender to hear; IPv6 with brackets or without.
+/// The sender to receive from; IPv6 with brackets or without.
 fn source(text: &str, group: IpAddr) -> Result<IpAddr, Error> {
     let Ok(ip) = bare(text).parse::<IpAddr>() else { return Err(Error::Source(text.to_owned())) };
     let ip = ip.to_canonical();

@@ -80,7 +80,7 @@ impl Interface {
                 format!("`ip link set {} up` turns it on", self.name),
             )
         } else if self.loopback && group.is_ipv6() && cfg!(target_os = "linux") {
-            // No packet comes back, whatever the routes and flags say (Linux 6.18).
+            // No packet comes back, whatever the routes and flags are (Linux 6.18).
             let fix = "join on another interface, such as one end of a veth pair";
             (Kind::InterfaceNotMulticast, "loopback carries no IPv6 groups", fix.to_owned())
         } else if !self.multicast && !self.loopback {

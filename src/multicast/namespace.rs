@@ -1,7 +1,7 @@
 //! Tests that need interfaces of their own: a veth pair in a network namespace.
 //!
 //! The namespace is that of one thread, and goes with it. Without the right to make one a test
-//! says so and passes.
+//! reports that and passes.
 
 use std::fs;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What `/proc/net` says, from its text: the groups that are joined, and the counters.
+//! What `/proc/net` lists, from its text: the groups that are joined, and the counters.
 //!
 //! Pure: no file is opened here. What cannot be read as expected is left out, for a diagnosis
 //! that guesses is worse than none.

@@ -1,7 +1,7 @@
-//! What the counters say about the way in: how far multicast packets came, and what was dropped.
+//! What the counters show of the path in: how far multicast packets came, and what was dropped.
 //!
 //! Pure: two snapshots in, findings out. The counters are those of the whole machine, so each
-//! text says what was counted, not that it was ours.
+//! text names what was counted, and does not claim that it was ours.
 
 use super::counters::Counters;
 use super::diagnosis::Finding;
@@ -21,7 +21,7 @@ const SENT: &str = "IpExt:OutMcastPkts";
 const IGNORED: &str = "came to a group that no socket was open for. The sender uses another port, \
                        group or source";
 
-/// What there is to say of firewalls where no counter gives one away.
+/// The text about firewalls where no counter shows one.
 const UNKNOWN: &str = "a firewall may drop it, which cannot be seen from here. As root, look at \
                        `nft list ruleset` or `iptables -nvL`";
 
@@ -50,7 +50,7 @@ const V6: FamilyCounters = FamilyCounters {
     sent: None,
 };
 
-/// What the counters of the families in use say, and whether a firewall can be seen.
+/// What the counters of the families in use show, and whether a firewall can be seen.
 pub(super) fn findings(
     before: &Counters,
     now: &Counters,
@@ -105,7 +105,7 @@ fn nothing_arrived(family: &FamilyCounters, before: &Counters, now: &Counters) -
     Some(Finding { kind: Kind::NothingArrived, text })
 }
 
-/// What to say of packets that may all be this machine's own: nothing at all was delivered, and
+/// The text about packets that may all be this machine's own: nothing at all was delivered, and
 /// as many were sent. Listening on lo for the sake of the diagnosis brings its reports back.
 fn only_our_own(
     family: &FamilyCounters,

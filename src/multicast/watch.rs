@@ -20,7 +20,7 @@ impl InterfaceWatch {
         &mut self,
         joined: impl Iterator<Item = &'a Interface> + Clone,
     ) -> (Vec<&'a str>, Vec<Interface>) {
-        // That the kernel cannot list them now says nothing about them.
+        // That the kernel cannot list them now does not mean that they are gone.
         let Ok(now) = interfaces::list() else { return (Vec::new(), Vec::new()) };
         // What was joined anew, or was left, is not waited for any more.
         self.lost.retain(|index| joined.clone().any(|interface| interface.index == *index));

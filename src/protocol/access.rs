@@ -48,7 +48,7 @@ pub fn parse_network(text: &str) -> Result<IpNet, String> {
 /// A network of IPv4 addresses that IPv6 has mapped (`::ffff:0:0/96`) is one of IPv4, as its
 /// addresses are to [`Access::admits`].
 fn canonical(net: IpNet) -> IpNet {
-    /// Bits that say that an address is a mapped one (RFC 4291 section 2.5.5.2).
+    /// Bits of the prefix of a mapped address (RFC 4291 section 2.5.5.2).
     const MAPPED: u8 = 96;
     match (net.addr().to_canonical(), net.prefix_len().checked_sub(MAPPED)) {
         (IpAddr::V4(ip), Some(length)) if net.addr().is_ipv6() => {

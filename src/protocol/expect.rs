@@ -150,7 +150,7 @@ impl Lookout {
         self.feed(message)
     }
 
-    /// Whether the text matches if this is its end. The step that tells is not taken.
+    /// Whether the text matches if this is its end. The step that decides it is not taken.
     fn matches_here(&mut self) -> bool {
         let Some(state) = self.state else { return false };
         // A step for which there is no room empties the memory, and `state` goes with it.

@@ -23,7 +23,7 @@ pub struct FlowArrival {
     pub truncated: bool,
     /// Its sequence number, where it has one.
     pub number: Option<u64>,
-    /// When it was sent, in nanoseconds since the Unix epoch, where it says so.
+    /// When it was sent, in nanoseconds since the Unix epoch, where it has that.
     pub sent: Option<u64>,
 }
 
@@ -66,7 +66,7 @@ impl FlowStats {
         }
     }
 
-    /// Takes the next message, and says what its number turned out to be. A duplicate counts
+    /// Takes the next message, and returns what its number turned out to be. A duplicate counts
     /// neither for jitter nor for latency: it is about the network, not the stream.
     pub fn arrive(&mut self, arrival: &FlowArrival) -> Option<Seen> {
         let (first, last) = self.arrivals.unwrap_or((arrival.at, arrival.at));
@@ -92,7 +92,7 @@ impl FlowStats {
         self.jitter.nanoseconds()
     }
 
-    /// The latencies of messages that say when they were sent.
+    /// The latencies of messages that have the time they were sent at.
     pub fn latency(&self) -> Option<LatencySummary> {
         self.latency.as_ref().and_then(|latency| latency.summary())
     }

@@ -36,8 +36,8 @@ impl Jitter {
             && let Some(difference) = last.difference(quantity)
         {
             // RFC 3550 begins with 0, so that the first differences are damped as all others are.
-            // A gain of 1/16 reduces noise well and still converges at a reasonable pace, says the
-            // RFC.
+            // A gain of 1/16 reduces noise well and still converges at a reasonable pace (the
+            // same, section A.8).
             let jitter = self.nanoseconds.unwrap_or(0.0);
             self.nanoseconds = Some(jitter + (difference as f64 - jitter) / 16.0);
         }
@@ -59,7 +59,7 @@ impl Quantity {
                 // Two i64 may be further apart than an i64 holds.
                 Some(one.abs_diff(other))
             }
-            // A stream whose messages say when they were sent only at times has no such difference.
+            // Of a stream in which only some messages have the time they were sent at.
             _ => None,
         }
     }

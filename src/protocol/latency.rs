@@ -1,7 +1,7 @@
 //! How long messages were on their way. Pure: times are arguments, in nanoseconds.
 //!
 //! The two clocks are those of two hosts, so the figures are as good as their agreement: a
-//! negative latency is shown as it is, and it says that the clocks do not agree.
+//! negative latency is shown as it is: it means that the clocks do not agree.
 
 use hdrhistogram::Histogram;
 

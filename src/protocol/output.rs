@@ -99,7 +99,7 @@ pub struct Shown<'a> {
 
 /// Appends a message in its written form.
 ///
-/// `sanitise` says that a person looks at it on a terminal: then lines have their control
+/// With `sanitise` a person looks at it on a terminal: then lines have their control
 /// characters escaped. The other forms are either asked for byte by byte or harmless.
 pub fn write(form: Written, message: &Shown<'_>, sanitise: bool, out: &mut Vec<u8>) {
     match form {

@@ -95,7 +95,7 @@ impl Pacer {
     }
 
     /// Whether a message of `len` bytes may go `now`; if so, it is taken to have gone. Ask again
-    /// for each message until it says no.
+    /// for each message until it returns false.
     #[must_use]
     pub fn try_take(&mut self, len: usize, now: Instant) -> bool {
         let next = self.next_at();

@@ -1,6 +1,6 @@
 //! The latency probe: what is sent and when, and what the answers mean. Pure: times are arguments.
 //!
-//! A probe says whose it is and which, and the rest of it follows from that, so that every byte of
+//! A probe has whose it is and which, and the rest of it follows from that, so that every byte of
 //! an answer can be checked. Round trips count from the time at which a probe was due: a sender
 //! that falls behind must not make a slow server look fast (coordinated omission).
 

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | 0–7 | `WCprobe` and the version of the layout, the byte 1 |
 //! | 8–15 | sequence number; the first is 0 |
-//! | 16–23 | sender: random for each run, tells restarts and several senders on one address apart |
+//! | 16–23 | sender: random for each run, separates restarts and several senders on one address |
 //! | 24–31 | when it was sent, nanoseconds since the Unix epoch |
 
 /// Distinguishes test traffic from any other.

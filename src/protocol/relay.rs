@@ -39,7 +39,7 @@ impl InputState {
     }
 }
 
-/// What the options say about the two ends of a stream.
+/// What the options set for the two ends of a stream.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
     /// `--keep-open`: the end of the input sends no FIN.
@@ -59,7 +59,7 @@ pub struct Rules {
 pub enum RelayStep {
     /// Goes on as it is.
     Continue,
-    /// Says FIN behind what is queued, and reads on.
+    /// Sends FIN behind what is queued, and reads on.
     HalfClose,
     /// Is done: writes what is queued, and closes.
     Close,
@@ -68,7 +68,7 @@ pub enum RelayStep {
 }
 
 impl Rules {
-    /// The input has ended; `peer_ended` says whether the peer's FIN has come already.
+    /// The input has ended; `peer_ended` is true where the peer's FIN has come already.
     pub fn input_ended(&self, input: InputState, peer_ended: bool) -> RelayStep {
         if peer_ended {
             // Both directions are over, and nobody could use the connection any more.
@@ -84,7 +84,7 @@ impl Rules {
 
     /// The peer's FIN has come.
     pub fn peer_ended(&self, input: InputState) -> RelayStep {
-        // A FIN does not say whether the peer still reads: a half-close and a full close look alike
+        // A FIN does not show whether the peer still reads: a half-close and a full close look alike
         // until a write meets an RST.
         if self.leave_on_peer_close {
             RelayStep::Leave
@@ -96,7 +96,7 @@ impl Rules {
     }
 
     /// A server under cron, CI or systemd has an input that is empty from the start. It is not
-    /// there to be sent, so its end says nothing about the connection.
+    /// there to be sent, so its end means nothing for the connection.
     pub fn is_empty_from_start(&self, input: InputState) -> bool {
         self.serving && input.empty
     }

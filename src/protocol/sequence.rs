@@ -5,11 +5,11 @@
 //! the width of the number (RFC 1982), plausibility is judged as in RFC 3550 appendix A.1:
 //!
 //! * A number within the window behind the highest is a duplicate where it was seen, else late.
-//!   A sender that starts again within the window cannot be told from a network that repeats
+//!   A sender that starts again within the window looks like a network that repeats
 //!   itself: its numbers are duplicates until they pass the highest.
 //! * A number up to 3000 (`u16`) or 2²⁴ ahead is taken at its word: those between are lost.
 //! * Any other number is a stray. Its successor right behind it makes both the start of a new
-//!   run, a restart: of the sender, or after a gap too long to be told from that. Nothing is
+//!   run, a restart: of the sender, or after a gap too long to look different. Nothing is
 //!   counted as lost between two runs, and holes of the old run stay lost.
 //!
 //! A number from before the first one of its run counts as expected and received, and those

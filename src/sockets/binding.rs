@@ -164,7 +164,7 @@ impl Binder<'_> {
 /// of them. Either all are open or none is, but a family that this machine lacks is left out.
 ///
 /// # Errors
-/// What `open_one` says; that of an absent family only where there is no other.
+/// Those of `open_one`; that of an absent family only where there is no other.
 fn on_one_port<S>(
     addresses: &[SocketAddr],
     mut open_one: impl FnMut(SocketAddr) -> Result<OpenSocket<S>, Failure>,
@@ -196,7 +196,7 @@ fn on_all<S>(
     for address in addresses {
         let mut address = *address;
         // With IPV6_V6ONLY both families can hold one port number; without it the second bind(2) of
-        // a wildcard address says EADDRINUSE.
+        // a wildcard address gives EADDRINUSE.
         if let Some(port) = open.first().and_then(|first| first.port) {
             address.set_port(port);
         }
@@ -246,7 +246,7 @@ pub(super) fn unix_failure(operation: &'static str, name: &UnixName, error: &io:
     match (name, Errno::from_io_error(error)) {
         (UnixName::Path(_), Some(Errno::NOENT)) => failure.fix("its directory must exist"),
         // An abstract name ends with its socket, so whoever holds it is alive. A file may be left
-        // by the dead: `unix::bind` tells those apart.
+        // by the dead: `unix::bind` distinguishes those.
         (UnixName::Abstract(_), Some(Errno::ADDRINUSE)) => {
             failure.fix("another program listens there")
         }

@@ -1,6 +1,6 @@
 //! Starting connections, and telling how they turned out.
 //!
-//! Nothing here waits: a connection is begun, and the event loop says when to look at it again.
+//! Nothing here waits: a connection is begun, and the event loop knows when to look at it again.
 
 #[cfg(test)]
 mod tests;

@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_service_name_is_its_port() {
-        // A machine without /etc/services knows no names; then this says nothing.
+        // A machine without /etc/services knows no names; then this is silent.
         if service("http").is_some() {
             assert_eq!(address("localhost:http"), address("localhost:80"));
             assert_eq!(address("http"), address("80"));

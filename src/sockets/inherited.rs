@@ -124,7 +124,7 @@ pub(super) fn is_listener(socket: &Socket) -> io::Result<bool> {
     socket.is_listener()
 }
 
-/// Elsewhere the kernel does not say; a socket that is not listening fails to accept.
+/// Elsewhere the kernel does not report it; a socket that is not listening fails to accept.
 #[cfg(not(any(target_os = "android", target_os = "freebsd", target_os = "linux")))]
 pub(super) fn is_listener(_: &Socket) -> io::Result<bool> {
     Ok(true)

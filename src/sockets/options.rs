@@ -11,7 +11,7 @@ use super::setting::{KEYS, Setting};
 use crate::error::{Failure, Remedy, Status};
 use crate::kind::Kind;
 
-/// Connections that may wait to be accepted where `-O backlog` does not say.
+/// Connections that may wait to be accepted without `-O backlog`.
 // Linux cuts it to net.core.somaxconn: 4096 by default since 5.4, 128 before.
 const DEFAULT_BACKLOG: i32 = 1024;
 

@@ -245,7 +245,7 @@ fn unresolved(name: &str, family: Family, error: LookupError) -> Failure {
             .fix("neither DNS nor /etc/hosts has it: is it spelled right?"),
         LookupErrorKind::Again => failed(Kind::Resolver, "temporary failure in name resolution")
             .fix("no name server answered: see /etc/resolv.conf"),
-        // EAI_ADDRFAMILY has no kind here; both say that the name exists, but not in this family.
+        // EAI_ADDRFAMILY has no kind here; both mean that the name exists, but not in this family.
         LookupErrorKind::NoData | LookupErrorKind::IO if error.error_num() != 0 => {
             failed(Kind::NoAddress, &format!("the name has no {} address", family.word()))
         }

@@ -123,7 +123,7 @@ impl Setting {
             Self::Dscp(dscp) if is_v6 => socket.set_tclass_v6(u32::from(dscp) << 2),
             Self::Dscp(dscp) => socket.set_tos_v4(u32::from(dscp) << 2),
             Self::Mark(mark) => set_mark(socket, mark),
-            // Linux takes 88 to 32,767 (TCP_MIN_MSS, MAX_TCP_WINDOW), and else says EINVAL.
+            // Linux takes 88 to 32,767 (TCP_MIN_MSS, MAX_TCP_WINDOW), and else returns EINVAL.
             Self::Mss(mss) => socket.set_tcp_mss(mss),
             Self::Keepalive(Keepalive::Off) => socket.set_keepalive(false),
             Self::Keepalive(Keepalive::On) => socket.set_keepalive(true),

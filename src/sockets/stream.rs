@@ -53,7 +53,7 @@ impl StreamSocket {
     /// The error that is pending on the socket (SO_ERROR), which this clears.
     ///
     /// # Errors
-    /// The kernel does not say.
+    /// Those of getsockopt(2).
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         match self {
             Self::Tcp(stream) => stream.take_error(),

@@ -84,7 +84,7 @@ pub(super) fn socket_address(name: &UnixName) -> io::Result<SockAddr> {
     match name {
         UnixName::Path(path) => SockAddr::unix(path),
         UnixName::Abstract(name) if cfg!(any(target_os = "android", target_os = "linux")) => {
-            // The NUL says that it is abstract; all bytes behind it count, NULs as well (unix(7)).
+            // The NUL marks it as abstract; all bytes behind it count, NULs as well (unix(7)).
             let with_nul = std::iter::once(0).chain(name.iter().copied()).collect();
             SockAddr::unix(PathBuf::from(OsString::from_vec(with_nul)))
         }
@@ -95,7 +95,7 @@ pub(super) fn socket_address(name: &UnixName) -> io::Result<SockAddr> {
 /// Binds a socket to a name, replacing the file that a dead listener left behind.
 ///
 /// # Errors
-/// `AddrInUse` with the words for what is there, or what bind(2) says.
+/// `AddrInUse` with the words for what is there, or those of bind(2).
 pub(super) fn bind(socket: &Socket, name: &UnixName) -> io::Result<Option<UnixGuard>> {
     let address = socket_address(name)?;
     // An abstract name needs no guard: the kernel frees it with the socket. It is of the network
@@ -166,7 +166,7 @@ impl Drop for Umask {
 /// or a file for temporary things where there are no abstract names.
 ///
 /// # Errors
-/// What bind(2) says.
+/// Those of bind(2).
 pub(super) fn bind_anywhere(socket: &Socket) -> io::Result<Option<UnixGuard>> {
     if cfg!(any(target_os = "android", target_os = "linux")) {
         // An address of the family alone asks for five hexadecimal digits in the abstract
@@ -239,7 +239,7 @@ fn is_live(address: &SockAddr) -> io::Result<bool> {
         Ok(()) => Ok(true),
         Err(error) => match Errno::from_io_error(&error) {
             Some(Errno::CONNREFUSED | Errno::NOENT) => Ok(false),
-            // A socket of another type; a datagram socket that hears one peer only.
+            // A socket of another type; a datagram socket that receives from one peer only.
             Some(Errno::PROTOTYPE | Errno::PERM) => Ok(true),
             _ => Err(error),
         },

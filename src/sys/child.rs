@@ -61,7 +61,7 @@ pub fn group_lives(child: &Child) -> bool {
 
 /// Reaps the processes that became children of this one without being started by it: the first
 /// process of a PID namespace inherits all orphans, and those that nobody waits for stay as zombies
-/// (pid_namespaces(7)). `own` says whose end somebody else waits for.
+/// (pid_namespaces(7)). `own` is true of those whose end somebody else waits for.
 pub fn reap_orphans(own: impl Fn(u32) -> bool) {
     if !rustix::process::getpid().is_init() {
         return;

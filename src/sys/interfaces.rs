@@ -66,7 +66,7 @@ pub fn list() -> io::Result<Vec<InterfaceEntry>> {
         let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
         if index != 0 {
             let name = name.to_string_lossy().into_owned();
-            // SAFETY: the address of an entry is null or as long as its family says.
+            // SAFETY: the address of an entry is null or as long as its family has it.
             let address = unsafe { ip(raw.ifa_addr) };
             entries.push(InterfaceEntry { name, index, address, flags: raw.ifa_flags });
         }

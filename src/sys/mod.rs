@@ -1,5 +1,5 @@
 //! The bottom floor, and the only one with `unsafe`: facts and facilities of the operating
-//! system that no safe crate offers. Each function is small, says what it wraps, and knows
+//! system that no safe crate offers. Each function is small, names what it wraps, and knows
 //! nothing of the floors above.
 
 #![allow(unsafe_code)]

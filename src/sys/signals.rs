@@ -64,7 +64,7 @@ pub(super) fn restore() {
 }
 
 /// Whether no process sent a signal (`SI_KERNEL`, sigaction(2)): ^C, or a terminal that hung up. Such
-/// a signal went to the whole foreground process group. Other systems than Linux do not say so.
+/// a signal went to the whole foreground process group. Only Linux has the mark.
 pub fn is_of_the_kernel(info: &siginfo_t) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     return info.si_code == libc::SI_KERNEL;
@@ -168,7 +168,7 @@ pub fn by_default<T>(signal: i32, action: impl FnOnce() -> T) -> T {
     let changed = unsafe { libc::sigaction(signal, &raw const default, &raw mut before) } == 0;
     let result = action();
     if changed {
-        // SAFETY: `before` is what the kernel has just said.
+        // SAFETY: `before` is what the kernel has just written.
         unsafe { libc::sigaction(signal, &raw const before, std::ptr::null_mut()) };
     }
     result

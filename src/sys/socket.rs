@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
 /// Bytes handed to the kernel that the peer has not acknowledged (tcp(7), `SIOCOUTQ`), or 0
-/// where the kernel does not say.
+/// where the kernel does not count them.
 pub fn unacknowledged(socket: impl AsFd) -> u64 {
     // Linux counts from the last acknowledgement to the end of what was written, in which a FIN is
     // one byte (tcp_ioctl()). It is 0 while the connection is being made.
@@ -40,7 +40,7 @@ pub fn unpace(socket: impl AsFd) -> io::Result<()> {
 /// (SO_RCVLOWAT). An end, a failure and an urgent byte are reported all the same.
 ///
 /// # Errors
-/// `Unsupported` elsewhere than on Linux; what setsockopt(2) says.
+/// `Unsupported` elsewhere than on Linux; those of setsockopt(2).
 pub fn set_receive_low_mark(socket: impl AsFd, bytes: usize) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
@@ -82,7 +82,7 @@ pub fn has_ended(socket: impl AsFd) -> io::Result<bool> {
 }
 
 /// How many datagrams this socket has lost to a full receive buffer so far, a counter that wraps
-/// (SO_MEMINFO, Linux 4.12); `None` where the kernel does not say.
+/// (SO_MEMINFO, Linux 4.12); `None` where the kernel does not count them.
 ///
 /// Arrivals carry the same counter, but only a later arrival shows the last losses.
 pub fn dropped(socket: impl AsFd) -> Option<u32> {
@@ -131,7 +131,7 @@ pub enum Report {
 /// Asks the kernel to report something of every datagram from now on.
 ///
 /// # Errors
-/// `Unsupported` elsewhere than on Linux; what setsockopt(2) says, `ENOPROTOOPT` for one.
+/// `Unsupported` elsewhere than on Linux; those of setsockopt(2), such as `ENOPROTOOPT`.
 pub fn report(socket: impl AsFd, what: Report) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     return linux::turn_on(socket.as_fd(), what);
@@ -166,7 +166,7 @@ mod linux {
             // Linux adds it to a datagram only once there are drops, so most carry nothing.
             Report::Drops => (libc::SOL_SOCKET, libc::SO_RXQ_OVFL),
             Report::Coalesced => (libc::SOL_UDP, libc::UDP_GRO),
-            // An IPv6 socket of both families tells it of IPv4 datagrams too, as a mapped address.
+            // An IPv6 socket of both families reports it for IPv4 datagrams too, as a mapped address.
             Report::Local if is_v6()? => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
             Report::Local => (libc::IPPROTO_IP, libc::IP_PKTINFO),
             Report::Errors if is_v6()? => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),

@@ -55,7 +55,7 @@ pub fn open_pipe(size: usize, least: usize) -> io::Result<(OwnedFd, OwnedFd, usi
     }
 }
 
-/// What can be said of the writing side of a descriptor without writing to it.
+/// The state of the writing side of a descriptor, found without a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteSide {
     /// It takes something.

@@ -15,7 +15,7 @@ static CLOSED: AtomicU8 = AtomicU8::new(0);
 
 /// Notes what is closed before `main`, and before Rust's runtime: that opens the null device in
 /// place of what is missing, so that no file ever gets these numbers, and would let data vanish.
-/// Afterwards nothing tells it from a null device of the parent's: Python's `DEVNULL` is open for
+/// Afterwards it looks like a null device of the parent's: Python's `DEVNULL` is open for
 /// reading and writing as well.
 ///
 /// The C library runs the functions of this section before it calls `main` (ELF, `DT_INIT_ARRAY`).
@@ -76,7 +76,7 @@ pub fn check_writable(stream: impl AsFd) -> io::Result<()> {
 
 /// Prepares the process; to be called first, by the only thread.
 ///
-/// Signals that the parent had blocked are heard: a blocked SIGCHLD never says that a child has
+/// Signals that the parent had blocked are delivered: a blocked SIGCHLD never reports that a child has
 /// ended, and execve(2) keeps the mask. What was closed is closed for children that inherit it.
 ///
 /// # Errors

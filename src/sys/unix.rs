@@ -1,6 +1,6 @@
 //! Names of unix sockets, as a peer chose them and the kernel returns them.
 //!
-//! A name may fill all of `sun_path` (108 bytes on Linux), and the kernel then tells a length that
+//! A name may fill all of `sun_path` (108 bytes on Linux), and the kernel then returns a length that
 //! is one byte larger than `sockaddr_un`, for a NUL that it has no room for (unix(7), BUGS). The
 //! readers of the standard library, mio and rustix take that NUL for granted, and some of them
 //! panic; here a name is clipped to what there is.
@@ -37,7 +37,7 @@ impl SocketName {
         let length = told.min(size_of::<libc::sockaddr_un>()).checked_sub(START)?;
         let mut bytes = [0; MOST];
         // SAFETY: the storage of an address is larger than `sockaddr_un`, and initialised for the
-        // length that was told; no more than that and no more than `bytes` has is copied.
+        // length that was given; no more than that and no more than `bytes` has is copied.
         unsafe {
             let path = address.as_ptr().cast::<u8>().add(START);
             std::ptr::copy_nonoverlapping(path, bytes.as_mut_ptr(), length);

@@ -79,7 +79,7 @@ impl Pool {
     pub(super) fn stop_batching(&mut self, from: Id) {
         let Some(source) = self.channel_mut(from) else { return };
         if std::mem::take(&mut source.rare().batching).is_on {
-            // It was set before; a socket that refuses it now has failed, and its read says so.
+            // It was set before; a socket that refuses it now has failed, and its read returns why.
             let _ = set_mark(source, 1);
         }
     }

@@ -71,7 +71,7 @@ impl Transport for Reopened {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match rustix::io::read(&self.fd, into) {
             // A background job may not read its terminal, and SIGTTIN is ignored: the kernel
-            // says EIO until the shell brings the job to the front.
+            // returns EIO until the shell brings the job to the front.
             Err(rustix::io::Errno::IO) if in_background(&self.fd) => {
                 Err(io::ErrorKind::WouldBlock.into())
             }
@@ -99,7 +99,7 @@ impl Transport for Reopened {
     }
 
     fn unread(&self) -> u64 {
-        // A device that does not say gives a byte, as /dev/zero does, or none, as /dev/null.
+        // A device without a count gives a byte, as /dev/zero does, or none, as /dev/null.
         let device = || rustix::io::read(&self.fd, &mut [0_u8][..]).unwrap_or(0) as u64;
         rustix::io::ioctl_fionread(&self.fd).unwrap_or_else(|_| device())
     }
@@ -107,7 +107,7 @@ impl Transport for Reopened {
 
 /// One direction of a unix socket whose other end a child has, beside the channel of the other one.
 ///
-/// | what the kernel says | becomes |
+/// | what the kernel returns | becomes |
 /// |---|---|
 /// | ECONNRESET behind the last bytes: the child left input unread | the end |
 /// | EPIPE: the child reads no more | the error, which is no loss |

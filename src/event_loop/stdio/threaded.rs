@@ -185,7 +185,7 @@ impl Transport for ThreadedStdout {
         let (fd, buffer) = (self.fd, Arc::clone(&self.buffer));
         let waker = registration.waker();
         thread::Builder::new().name("stdout".into()).spawn(move || {
-            // No poll watches this channel: without it nothing says that there is room at first.
+            // No poll watches this channel: without it nothing reports that there is room at first.
             waker.ready();
             loop {
                 let mut state = buffer.wait_while(|state| state.bytes.is_empty());

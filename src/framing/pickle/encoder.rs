@@ -221,7 +221,7 @@ impl<'a> Parser<'a, '_> {
         self.rest = rest;
     }
 
-    /// Encodes a number, also an integer as a float if `as_float` says so.
+    /// Encodes a number, also an integer as a float with `as_float`.
     pub(super) fn number(&mut self, as_float: bool) -> Result<(), String> {
         let is_part = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
         let len = self.rest.iter().take_while(is_part).count();

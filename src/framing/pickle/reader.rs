@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
 
     /// Bytes behind their length of four bytes with a sign.
     fn counted_signed(&mut self) -> Result<&'a [u8], PickleError> {
-        // The format says so, and CPython refuses what is negative.
+        // The format has it signed, and CPython refuses what is negative.
         match u64::try_from(self.i32()?) {
             Ok(len) => self.take(len),
             Err(_) => malformed("a negative length"),

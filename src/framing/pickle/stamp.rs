@@ -195,7 +195,7 @@ fn clock(rest: &mut &[u8]) -> Option<[u32; 2]> {
     (minute < 60).then_some([hour, minute])
 }
 
-/// A second, if a colon says that there is one.
+/// A second, if there is a colon before it.
 fn second(rest: &mut &[u8]) -> Option<Option<u32>> {
     if !accept(rest, b':') {
         return Some(None);

@@ -61,7 +61,7 @@ impl<'a> Text<'a> {
         Ok(Cow::Owned(out))
     }
 
-    /// Whether it is text in Python 3 as well. Unless it says how it is coded, that is ASCII; else
+    /// Whether it is text in Python 3 as well. Unless it names its coding, that is ASCII; else
     /// it is looked at when it is written.
     pub(super) fn is_text(mut self) -> Result<bool, PickleError> {
         match self.form {

@@ -107,7 +107,7 @@ struct Group {
 const PLAIN: u8 = 1;
 /// All members are hashable.
 const HASHABLE: u8 = 2;
-/// It has room for as many members as the next power of two says.
+/// It has room for as many members as the next power of two.
 const ROOMY: u8 = 4;
 /// It has one member.
 const ONE: u8 = 8;

@@ -1,7 +1,7 @@
 //! The line that a person is typing: a cursor that moves by what is seen as one character, a
 //! history, and what was cut out.
 //!
-//! A pasted text may have several lines; they are sent one by one when the person says so.
+//! A pasted text may have several lines; they are sent one by one when the person confirms.
 
 use std::collections::VecDeque;
 use std::ops::Range;

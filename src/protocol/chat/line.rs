@@ -1,4 +1,4 @@
-//! The lines of a chat: what each says, and how it is written on the wire.
+//! The lines of a chat: what each means, and how it is written on the wire.
 //!
 //! Everything is text that reads well in nc: `<ann> hello`, `* ann waves`, `[ann] for you alone`,
 //! `*** ann joined`. What a host or member writes in another way is a [`ChatLine::Other`], and is shown
@@ -37,7 +37,7 @@ pub enum ChatLine {
     You(Nick),
     /// Some of those who are there.
     Here(Vec<Nick>),
-    /// Anything else that the host, or this program, has to say.
+    /// Any other notice of the host, or of this program.
     Notice(String),
     /// A line of another form, as it came.
     Other(String),
@@ -117,7 +117,7 @@ pub fn readable(bytes: &[u8]) -> String {
     escape_keeping_newlines(bytes).replace('\n', "\\n")
 }
 
-/// The notices that say who is there.
+/// The notices of who is there.
 fn notice(words: &str) -> Option<ChatLine> {
     let nick = |text: &str| text.parse::<Nick>().ok();
     if words == EARLIER {

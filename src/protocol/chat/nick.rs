@@ -43,7 +43,7 @@ impl Nick {
         Self(format!("guest-{number}"))
     }
 
-    /// What the person here is called where the room does not say it.
+    /// What the person here is called where the room gives no name.
     pub fn you() -> Self {
         Self("you".to_owned())
     }
@@ -83,7 +83,7 @@ impl Nick {
         Self(base + &suffix)
     }
 
-    /// What two names share that are the same to a reader; case does not tell people apart.
+    /// What two names share that are the same to a reader; case makes no difference.
     pub fn key(&self) -> String {
         self.0.to_lowercase()
     }

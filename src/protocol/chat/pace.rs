@@ -17,7 +17,7 @@ pub struct Pace {
     pub rate: u32,
 }
 
-/// What a host says to those who may send at another pace than the usual one.
+/// What a host sends to those who may send at another pace than the usual one.
 const BEFORE: &str = "you may send ";
 const BEHIND: &str = " lines a second";
 
@@ -43,12 +43,12 @@ impl Pace {
         TokenBucket::paced((bucket.burst / 2).max(1), self, now)
     }
 
-    /// The words in which a host says it.
+    /// The words in which a host announces it.
     pub fn announcement(self) -> String {
         format!("{BEFORE}{}{BEHIND}", self.rate)
     }
 
-    /// What such words say.
+    /// Reads such words.
     pub fn read(words: &str) -> Option<Self> {
         let rate = words.strip_prefix(BEFORE)?.strip_suffix(BEHIND)?.parse().ok()?;
         (1..=Self::MOST).contains(&rate).then_some(Self { rate })

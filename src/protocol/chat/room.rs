@@ -9,7 +9,7 @@
 //!                     └──────── remove_member ────────┴── 10 s without progress ──> removed <─┘
 //! ```
 //! Only members that are present receive what is said. A newcomer is sent the history as its queue
-//! takes it, and hears of what is said meanwhile in the history; its own lines wait. `finish` marks
+//! takes it, and gets what is said meanwhile as part of the history; its own lines wait. `finish` marks
 //! the end of a member's input: it is announced, its lines pass, and it is closed.
 
 mod newcomers;
@@ -157,7 +157,7 @@ impl Room {
         }
     }
 
-    /// Removes a member, and says why to the others.
+    /// Removes a member, and announces to the others why.
     pub fn remove_member(&mut self, id: MemberId, why: Option<&str>) {
         let Some((Some(nick), state)) = self.members.remove(id) else { return };
         self.due.remove(&id);
@@ -187,7 +187,7 @@ impl Room {
     }
 
     /// Passes on the lines that may pass, and announces who has had time enough. Returns which members
-    /// it looked at; [`Room::rest`] says when to look again.
+    /// it looked at; [`Room::rest`] returns when to look again.
     pub fn advance(&mut self, outlook: Outlook<'_>) -> Vec<MemberId> {
         while let Some(entry) = self.later.first().copied().filter(|(at, _)| *at <= outlook.now) {
             self.later.remove(&entry);

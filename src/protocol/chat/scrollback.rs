@@ -24,9 +24,9 @@ pub enum RowKind {
     Mention,
     /// Words for one alone.
     Private,
-    /// Who is there, and what the room has to say.
+    /// Who is there, and notices of the room.
     Notice,
-    /// What the program itself has to say.
+    /// Notices of the program itself.
     Event,
     /// The mark before what is new.
     Mark,

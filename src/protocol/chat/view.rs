@@ -58,7 +58,7 @@ impl Roster {
                 self.names.remove(&old.key());
                 self.add(new);
             }
-            // Who talks is there, whatever a host tells of it.
+            // Who talks is there, whatever a host reports of it.
             line => {
                 if let Some(nick) = line.author() {
                     self.add(nick);
@@ -165,7 +165,7 @@ impl ChatView {
             KeyAction::EndOfFile => {
                 self.editor.apply(Edit::Delete);
             }
-            // The editor would refuse it with a bell, which does not say why a paste is gone.
+            // The editor would refuse it with a bell, which does not show why a paste is gone.
             KeyAction::Edit(Edit::Insert(text)) if !self.editor.has_room_for(&text) => {
                 let (size, most) = (text.len(), LONGEST / 1024);
                 self.show_notice(

@@ -18,7 +18,7 @@ impl<'de> Deserialize<'de> for True {
     }
 }
 
-/// A time, which is a string: a number alone would not say of what.
+/// A time, which is a string: a number alone would have no unit.
 pub(super) struct TimeText(pub(super) String);
 
 impl<'de> Deserialize<'de> for TimeText {

@@ -1,7 +1,7 @@
 //! Commands to a run (`--input commands` and `--input json`): one command a
 //! line, in words for a person at a terminal or in JSON for a program.
 //!
-//! Pure: it says what was asked for, and not whether that can be done.
+//! Pure: it reads what was asked for, and does not know whether that can be done.
 
 mod json;
 mod json_values;
@@ -199,7 +199,7 @@ fn tick(text: &str) -> Result<Option<Duration>, String> {
     }
 }
 
-/// Whether this may be a host and a port. Whoever looks the host up says what is wrong with it.
+/// Whether this may be a host and a port. Whoever looks the host up reports what is wrong with it.
 fn has_host_and_port(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
     let is_number = port.bytes().all(|byte| byte.is_ascii_digit());

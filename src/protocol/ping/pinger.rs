@@ -51,7 +51,7 @@ impl Pinger {
     }
 
     /// The time from which the round trip of the next probe counts, if that is due at `now`. A closed
-    /// loop waits at most `pause` for the answer to the one before. `clock` tells the exact time.
+    /// loop waits at most `pause` for the answer to the one before. `clock` gives the exact time.
     pub fn due(&self, now: Instant, pause: Duration, clock: fn() -> Instant) -> Option<Instant> {
         let due = self.schedule.due().filter(|_| !self.is_full)?;
         if !self.schedule.is_closed_loop() {

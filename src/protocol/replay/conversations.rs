@@ -67,7 +67,7 @@ impl Conversations {
     }
 
     /// Begins the one for a peer that has sent these bytes so far, as soon as they decide which it is;
-    /// `last` says that no more will come. Where none begins like this, the next one in order finds the
+    /// With `last` no more will come. Where none begins like this, the next one in order finds the
     /// difference.
     pub fn choose(&mut self, received: &[u8], last: bool) -> Option<Arc<Script>> {
         self.refill();

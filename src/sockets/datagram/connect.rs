@@ -1,6 +1,6 @@
 //! Datagram sockets for one peer.
 //!
-//! Most are connected, so that the kernel delivers the peer's answers only, and tells this socket
+//! Most are connected, so that the kernel delivers the peer's answers only, and reports to this socket
 //! when nobody is there (ICMP port unreachable, udp(7)).
 
 use std::io;
@@ -22,7 +22,7 @@ use crate::sockets::options::SocketOptions;
 use crate::sockets::unix::{self, UnixGuard};
 use crate::sys::socket::{Report, report};
 
-/// Whom a sender may send to, and hear.
+/// Whom a sender may send to, and receive from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
     /// Broadcast addresses, from which no answer ever comes: each comes from a member's own.
@@ -32,7 +32,7 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// Whether one peer is sent to, and heard.
+    /// Whether one peer is sent to, and received from.
     pub fn is_connected(self) -> bool {
         !self.broadcast && !self.any_source
     }
@@ -40,7 +40,7 @@ impl Reach {
 
 /// Opens a socket that is connected to `target`, with warnings of what the kernel changed.
 ///
-/// `bind` is the address to send from, of the target's kind and family. Where `reach` says so, the
+/// `bind` is the address to send from, of the target's kind and family. Where `reach` asks for it, the
 /// socket is not connected, and its datagrams need an address.
 ///
 /// # Errors
@@ -98,7 +98,7 @@ pub fn open_unconnected(
     let socket = new_socket(domain, Type::DGRAM).map_err(failed)?;
     let warnings = options.apply(&socket, &name)?;
     reach.prepare(&socket, bind.is_some()).map_err(failed)?;
-    // Else nobody would say that a port is closed (udp(7)).
+    // Else nothing reports that a port is closed (udp(7)).
     let _ = report(&socket, Report::Errors);
     if domain == Domain::IPV6 {
         socket.set_only_v6(true).map_err(failed)?;

@@ -11,7 +11,7 @@ use crate::sockets::options::SocketOptions;
 /// Opens every socket that an address means, all on one port, with warnings of what the kernel
 /// changed. `found` are the addresses of an internet host.
 ///
-/// Two receivers never share a UDP port unless `-O reuseport` says so: without SO_REUSEADDR the
+/// Two receivers never share a UDP port without `-O reuseport`: without SO_REUSEADDR the
 /// second is refused, with it one would take datagrams from the other (socket(7)).
 ///
 /// # Errors

@@ -28,7 +28,7 @@ pub use connect::{Reach, connect, failure, open_unconnected};
 pub(crate) use destination::destination;
 pub use listen::listen;
 
-/// Bytes of receive buffer that are asked for where `-O rcvbuf` does not say: the default of
+/// Bytes of receive buffer that are asked for without `-O rcvbuf`: the default of
 /// 208 KiB holds some 90 datagrams of 1200 bytes, less than a burst (socket(7), rmem_default).
 const RECEIVE_BUFFER: usize = 4 << 20;
 

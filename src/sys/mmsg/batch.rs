@@ -52,8 +52,8 @@ impl ReceiveBatch {
         }
     }
 
-    /// Receives as many datagrams as are there and fit, in place of the last ones, and says how
-    /// many there are. It never waits. Only `WouldBlock`, or [`ReceiveBatch::emptied`], says that
+    /// Receives as many datagrams as are there and fit, in place of the last ones, and returns how
+    /// many there are. It never waits. Only `WouldBlock`, or [`ReceiveBatch::emptied`], means that
     /// none are left behind.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl ReceiveBatch {
         self.emptied = false;
     }
 
-    /// Whether the last call is known to have taken all there was, as if the next one had said
+    /// Whether the last call is known to have taken all there was, as if the next one had returned
     /// `WouldBlock`: what comes later, an error as well, is a new event of the poll.
     pub fn emptied(&self) -> bool {
         self.emptied

@@ -1,4 +1,4 @@
-//! What the kernel says of a datagram beside its bytes: the control messages of recvmsg(2), read
+//! What the kernel reports of a datagram beside its bytes: the control messages of recvmsg(2), read
 //! as plain bytes.
 
 use std::num::NonZeroUsize;
@@ -16,7 +16,7 @@ pub(super) struct Facts {
     pub(super) segment: Option<NonZeroUsize>,
     /// Our address that it was sent to, where answers may leave from it.
     pub(super) local: Option<SourceAddress>,
-    /// The errno of what a router or the peer said of a datagram of ours (ICMP), on what waits in
+    /// The errno of what a router or the peer reported of a datagram of ours (ICMP), on what waits in
     /// the error queue.
     pub(super) error: Option<i32>,
 }
@@ -94,7 +94,7 @@ mod linux {
         bytes(data, start).map(u32::from_ne_bytes)
     }
 
-    /// A struct sock_extended_err (ip(7)): the errno, and one byte that says who found the error.
+    /// A struct sock_extended_err (ip(7)): the errno, and one byte for who found the error.
     /// What this machine finds itself, the call returns as well.
     fn network_error(data: &[u8]) -> Option<i32> {
         let origin = *data.get(size_of::<u32>())?;

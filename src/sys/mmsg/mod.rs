@@ -148,7 +148,7 @@ pub struct Outgoing<'a> {
 ///
 /// # Errors
 /// `WouldBlock` where the kernel takes none now; `AddrNotAvailable` where the sender has no name;
-/// what sendto(2) says.
+/// those of sendto(2).
 pub fn answer(socket: impl AsFd, payload: &[u8], path: &ReturnPath) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     if let ReturnPath { to: SenderAddress::Inet(to), from: Some(from) } = path {
@@ -169,7 +169,7 @@ pub fn answer(socket: impl AsFd, payload: &[u8], path: &ReturnPath) -> io::Resul
     }
 }
 
-/// Takes what routers and peers said of earlier datagrams, each with the destination that it is
+/// Takes what routers and peers have reported of earlier datagrams, each with the destination that it is
 /// about, on a socket that asks for it ([`Report::Errors`](crate::sys::socket::Report)). Left
 /// there, they fill the receive buffer.
 pub fn take_errors(socket: impl AsFd) -> Vec<(SocketAddr, io::Error)> {

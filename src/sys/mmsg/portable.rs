@@ -13,7 +13,7 @@ use super::Outgoing;
 /// Sends one datagram.
 ///
 /// # Errors
-/// What send(2) says; it never waits.
+/// Those of send(2); it never waits.
 pub(super) fn send_one(socket: BorrowedFd<'_>, datagram: &Outgoing<'_>) -> io::Result<usize> {
     match &datagram.to {
         Some(to) => send_to::<SocketAddr>(socket, datagram.payload, to)?,
@@ -27,7 +27,7 @@ pub(super) fn send_one(socket: BorrowedFd<'_>, datagram: &Outgoing<'_>) -> io::R
 /// Sends one datagram to an address of any family.
 ///
 /// # Errors
-/// What sendto(2) says; it never waits.
+/// Those of sendto(2); it never waits.
 pub(super) fn send_to<A: SocketAddrArg>(
     socket: BorrowedFd<'_>,
     payload: &[u8],

@@ -56,7 +56,7 @@ impl BatchReceiver {
 
     /// Receives into the slots of `memory`, and pushes what came on `received`. True where it
     /// took all there was: the kernel fills every slot while it has anything, and ends a call
-    /// early for what the next one would say, `WouldBlock` or an error (recvmmsg(2)).
+    /// early for what the next one returns, `WouldBlock` or an error (recvmmsg(2)).
     pub(super) fn receive(
         &mut self,
         socket: BorrowedFd<'_>,
@@ -112,7 +112,7 @@ impl BatchReceiver {
         Ok(self.batching && count < MOST)
     }
 
-    /// Calls the kernel, and says how many headers it filled.
+    /// Calls the kernel, and returns how many headers it filled.
     fn call(&mut self, socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
         if self.batching {
             match many(socket, headers) {

@@ -83,7 +83,7 @@ impl FastPaths {
     }
 
     /// Gives segmentation up for what the kernel has refused; only a segment that may be too
-    /// large for its path says nothing of smaller ones.
+    /// large for its path leaves smaller ones open.
     fn refuse_segment(&mut self, segment: usize, error: &io::Error) {
         let may_be_size = matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EMSGSIZE));
         let smaller = segment.saturating_sub(1);
@@ -91,14 +91,14 @@ impl FastPaths {
     }
 }
 
-/// Sends as many datagrams as the kernel takes now, from the first on, and says how many.
+/// Sends as many datagrams as the kernel takes now, from the first on, and returns how many.
 ///
 /// An error is that of the first datagram given. Where a later one fails, the number before it is
 /// returned, and the next call, which is to be given the rest, returns the error.
 ///
 /// # Errors
 /// `WouldBlock` where the kernel takes none now; `ConnectionRefused` and its like may be about
-/// an earlier datagram (udp(7)), and the first one given has not been sent; what send(2) says.
+/// an earlier datagram (udp(7)), and the first one given has not been sent; those of send(2).
 pub fn send(
     socket: impl AsFd,
     datagrams: &[Outgoing<'_>],

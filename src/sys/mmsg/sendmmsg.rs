@@ -29,7 +29,7 @@ impl<T> ControlMessage<T> {
         Self { header, data }
     }
 
-    /// Sends the pieces as one buffer with this message, and says how many bytes that were.
+    /// Sends the pieces as one buffer with this message, and returns how many bytes that were.
     fn send(
         &self,
         socket: BorrowedFd<'_>,
@@ -59,7 +59,7 @@ impl<T> ControlMessage<T> {
 /// Sends one datagram from an address of ours.
 ///
 /// # Errors
-/// What sendmsg(2) says; `InvalidInput` where it is no address of this machine.
+/// Those of sendmsg(2); `InvalidInput` where it is no address of this machine.
 pub(super) fn send_from(
     socket: BorrowedFd<'_>,
     payload: &[u8],
@@ -103,21 +103,21 @@ pub(super) fn can_segment(socket: BorrowedFd<'_>) -> bool {
 /// one buffer. All of them leave, or none does.
 ///
 /// # Errors
-/// What sendmsg(2) says.
+/// Those of sendmsg(2).
 pub(super) fn segmented(socket: BorrowedFd<'_>, run: &[Outgoing<'_>]) -> io::Result<usize> {
     let Some(first) = run.first() else { return Ok(0) };
     let size = u16::try_from(first.payload.len()).map_err(io::Error::other)?;
-    // This says where the buffer is to be cut.
+    // The kernel cuts the buffer behind each `size` bytes.
     let control = ControlMessage::new(libc::SOL_UDP, libc::UDP_SEGMENT, size);
     let pieces: Vec<_> = run.iter().map(|datagram| IoSlice::new(datagram.payload)).collect();
-    // The count is of bytes. UDP queues a buffer whole or not at all, so it says nothing new.
+    // The count is of bytes. UDP queues a buffer whole or not at all, so it adds nothing.
     control.send(socket, first.to, &pieces).map(|_| run.len())
 }
 
-/// Sends datagrams to addresses of their own with one call, and says how many left.
+/// Sends datagrams to addresses of their own with one call, and returns how many left.
 ///
 /// # Errors
-/// What sendmmsg(2) says of the first; where a later one fails, the error is lost.
+/// Those of sendmmsg(2) for the first; where a later one fails, the error is lost.
 pub(super) fn batched(socket: BorrowedFd<'_>, batch: &[Outgoing<'_>]) -> io::Result<usize> {
     let to: Vec<_> = batch.iter().filter_map(|one| one.to.map(SocketAddrAny::from)).collect();
     let pieces: Vec<_> = batch.iter().map(|one| [IoSlice::new(one.payload)]).collect();

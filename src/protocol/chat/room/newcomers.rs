@@ -62,7 +62,7 @@ impl Room {
     }
 
     /// Sends newcomers the rest of the history, at most 256 KiB each, as the room is closed: all who
-    /// are told of that have then received the same.
+    /// learn of that have then received the same.
     pub fn end(&mut self) {
         for (id, member) in self.members.iter() {
             let Stage::CatchingUp(mut next, _) = member.state.stage else { continue };
