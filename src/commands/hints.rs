@@ -5,6 +5,8 @@
 //! `foreign`. What it does not know is left to the message of clap.
 
 mod foreign;
+mod room;
+mod socat;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +18,7 @@ use clap::{ArgAction, Command, CommandFactory};
 
 use super::args::spellings;
 use super::cli::{Cli, Parsed};
-use foreign::{Foreign, Means, Takes, WORDS, Word, options};
+use foreign::{Foreign, Means, Takes, WORDS, Word, options, over_udp};
 
 /// The page that has all of it.
 const PAGE: &str = "`wirecat man from-nc` has what nc, ncat and socat are here";
@@ -40,10 +42,21 @@ pub(super) fn hint(
         (ErrorKind::InvalidSubcommand, _) => of_word(word, &words, error, &cli),
         (_, None) => of_line(None, &words, &cli).or(Some(PAGE.to_owned())),
         (_, Some(command)) => {
-            let command = COMMANDS.into_iter().find(|known| *known == command)?;
             let place = words.iter().position(|word| word == command)?;
+            if words[..place].iter().any(|before| before == word) {
+                let moved = [&[command.to_owned()], &words[..place], &words[place + 1..]].concat();
+                let moved = typed(&moved);
+                if is_taken(&moved) {
+                    return Some(format!("write `wirecat {moved}`"));
+                }
+            }
+            if command == "chat" {
+                return room::line([&words[..place], &words[place + 1..]].concat());
+            }
+            let behind = behind_command(&words, place);
+            let command = COMMANDS.into_iter().find(|known| *known == command)?;
             let is_known = !word.starts_with('-') || foreign(word).is_some();
-            let hint = is_known.then(|| of_line(Some(command), &words[place + 1..], &cli))?;
+            let hint = is_known.then(|| of_line(Some(command), &behind, &cli))?;
             // It may find nothing to change.
             hint.filter(|hint| !hint.contains(&format!("`wirecat {}`", words.join(" "))))
         }
@@ -56,13 +69,12 @@ fn of_word(wrong: &str, words: &[String], error: &Error, cli: &Command) -> Optio
     let others = [&words[..place], &words[place + 1..]].concat();
     match WORDS.iter().find(|(names, _)| names.contains(&wrong)).map(|(_, word)| word) {
         Some(Word::Text(text)) => Some(format!("write {text}")),
+        Some(Word::Socat) => socat::line(&others).or(Some(PAGE.to_owned())),
         Some(Word::Tool) => of_line(None, &others, cli).or(Some(PAGE.to_owned())),
-        Some(Word::Command(name)) if COMMANDS.contains(name) => of_line(Some(name), &others, cli),
-        Some(Word::Command(name)) => {
-            let words = others.iter().map(|word| quoted(word)).collect::<Vec<_>>();
-            Some(format!("write `wirecat {name} {}`", words.join(" ")))
+        Some(Word::Command(name)) if COMMANDS.contains(name) => {
+            of_line(Some(name), &behind_command(words, place), cli)
         }
-        None if wrong == "socat" => Some(PAGE.to_owned()),
+        Some(Word::Command(name)) => Some(format!("write `wirecat {name} {}`", typed(&others))),
         None if error.get(ContextKind::SuggestedSubcommand).is_some() => None,
         None if is_number(wrong) && words.len() == 1 => Some(format!(
             "write `wirecat tcp-serve {wrong}` to listen, or `wirecat tcp-connect {wrong}` to connect"
@@ -73,6 +85,13 @@ fn of_word(wrong: &str, words: &[String], error: &Error, cli: &Command) -> Optio
             (is_host || has_port).then(|| of_line(None, words, cli))?
         }
     }
+}
+
+/// The words behind a command, and those that stand before it.
+fn behind_command(words: &[String], place: usize) -> Vec<String> {
+    let behind = &words[place + 1..];
+    let end = behind.iter().position(|word| word == "--").unwrap_or(behind.len());
+    [&behind[..end], &words[..place], &behind[end..]].concat()
 }
 
 /// What was typed, in the words of wirecat.
@@ -286,7 +305,7 @@ impl<'a> Line<'a> {
         }
         // What is refused in its turn is no help.
         let has_place = !PLACEHOLDERS.iter().any(|place| addresses[0].ends_with(place));
-        (!has_place || is_taken(&words)).then_some(())?;
+        (!has_place || is_taken(&words.join(" "))).then_some(())?;
         Some(format!("write `wirecat {}`{note}", words.join(" ")))
     }
 
@@ -330,25 +349,11 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Whether a command line is right, with all of its options beside each other; `words` are quoted.
-fn is_taken(words: &[String]) -> bool {
-    let Ok(words) = shell_words::split(&words.join(" ")) else { return false };
+/// Whether a command line is right, with all of its options beside each other.
+fn is_taken(line: &str) -> bool {
+    let Ok(words) = shell_words::split(line) else { return false };
     let all = ["wirecat".to_owned()].into_iter().chain(words).map(OsString::from);
     Parsed::of(all).is_ok_and(|parsed| parsed.check().is_ok())
-}
-
-/// What the options of a connection are where there is none.
-fn over_udp(options: &'static str, listens: bool) -> &'static str {
-    match options {
-        "--connect-timeout {}" => "--idle-timeout {}",
-        "--quit-after {}" if listens => "",
-        "--quit-after {}" => "--reply={}",
-        "--output none --quit-after 0" => "--output none",
-        "--keep-open" => "",
-        // A sender sends stdin.
-        "-n" if !listens => "",
-        other => other,
-    }
 }
 
 /// Whether a word is a whole address, and no host alone.
@@ -372,7 +377,16 @@ fn joined(host: &str, port: Option<&str>) -> String {
     }
 }
 
-/// A word as a shell takes it.
+/// Words as they are typed in a shell.
+fn typed(words: &[String]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it; inside of one, `%` stands for itself.
 fn quoted(word: &str) -> String {
+    let is_bare = || shell_words::quote(&word.replace('%', "")).len() + 1 == word.len();
+    if word.find('%') > Some(0) && is_bare() {
+        return word.to_owned();
+    }
     shell_words::quote(word).into_owned()
 }

@@ -153,7 +153,7 @@ impl Refused<'_> {
         let word = self.text(ContextKind::InvalidArg);
         let hint = hints::hint(self.error, command, &word, line);
         if !word.starts_with('-') {
-            let hint = hint.unwrap_or_else(|| format!("write `{}`", self.usage()));
+            let hint = hint.unwrap_or_else(|| format!("its usage is `{}`", self.usage()));
             return self.failure(&word, "it is one argument too many").fix(hint);
         }
         let owners = owners(root, &word);
@@ -163,9 +163,9 @@ impl Refused<'_> {
             (true, None) => "there is no such option".to_owned(),
         };
         // The option of this command that looks most like one of another is not what was meant.
-        // To clap, words with a few letters in common are alike; a slip keeps the first one.
-        let begin = word.get(..3).unwrap_or(&word);
-        let is_slip = self.text(ContextKind::SuggestedArg).starts_with(begin) && owners.is_empty();
+        // To clap, words with a few letters in common are alike.
+        let is_slip =
+            owners.is_empty() && is_slip(&word, &spelling(&self.text(ContextKind::SuggestedArg)));
         let alike = || self.alike(ContextKind::SuggestedArg).filter(|_| is_slip);
         self.failure(&word, &cause).maybe_fix(hint.or_else(alike).as_deref())
     }
@@ -173,7 +173,7 @@ impl Refused<'_> {
     fn missing(&self) -> Failure {
         let missing = self.texts(ContextKind::InvalidArg);
         let missing: Vec<&str> = missing.iter().map(|text| text.trim_end_matches("...")).collect();
-        let hint = format!("write `{}`; --help says more", self.usage());
+        let hint = format!("the usage is `{}`; --help says more", self.usage());
         self.missing_one(&listed(&missing)).fix(hint)
     }
 
@@ -231,6 +231,28 @@ fn listed<T: AsRef<str>>(words: &[T]) -> String {
         Some((last, first)) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
         _ => words.concat(),
     }
+}
+
+/// Whether one option was meant by the other: it was cut short, or up to two letters are wrong. A slip
+/// keeps the first letter.
+fn is_slip(typed: &str, meant: &str) -> bool {
+    let begin = typed.get(..3).unwrap_or(typed);
+    meant.starts_with(begin) && (meant.starts_with(typed) || distance(typed, meant) <= 2)
+}
+
+/// How many letters are wrong, missing or too many (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, letter) in one.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], above + 1);
+        for (place, &wanted) in other.iter().enumerate() {
+            let change = diagonal + usize::from(letter != wanted);
+            diagonal = row[place + 1];
+            row[place + 1] = change.min(diagonal + 1).min(row[place] + 1);
+        }
+    }
+    row[other.len()]
 }
 
 /// The commands that have an option spelled like this.

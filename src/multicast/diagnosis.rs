@@ -102,14 +102,15 @@ fn interface_finding(member: &Membership, interfaces: &[Interface]) -> Option<Fi
     let name = &member.interface.name;
     // By index: a name can be changed, and be given to another interface.
     let Some(now) = interfaces.iter().find(|now| now.index == member.interface.index) else {
-        let text = format!("interface {name} is gone, and its memberships with it");
+        let text = format!("interface {name} is gone. Its memberships are gone with it");
         return Some(Finding { kind: Kind::NoSuchInterface, text });
     };
     if let Some(problem) = now.problem(member.group) {
-        let text = format!("interface {name}: {} ({})", problem.cause, problem.fix);
+        let text = format!("interface {name}: {}. To mend it: {}", problem.cause, problem.fix);
         return Some(Finding { kind: problem.kind, text });
     }
-    let text = || format!("interface {name} has no carrier: no cable, no link, no peer");
+    let text =
+        || format!("interface {name} has no carrier. Its cable, its link or its peer is missing");
     (!now.running).then(|| Finding { kind: Kind::NoCarrier, text: text() })
 }
 

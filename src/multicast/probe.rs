@@ -67,13 +67,13 @@ impl GroupProbe {
         let (name, expected_on) = (&interface.name, &self.expected_on);
         if name != expected_on {
             let text = format!(
-                "{group} arrives from {sender} on {name}, and is joined on {expected_on}: \
-                 join it with %{name}"
+                "{group} arrives on {name}, from {sender}. It is joined on {expected_on}. Join it \
+                 with %{name}"
             );
             return Some(Finding { kind: Kind::OtherInterface, text });
         }
         let wanted = self.wanted.filter(|wanted| *wanted != sender)?;
-        let text = format!("{group} arrives from {sender}, and is joined for {wanted} only");
+        let text = format!("{group} arrives from {sender}. It is joined for {wanted} alone");
         Some(Finding { kind: Kind::OtherSource, text })
     }
 }
@@ -116,8 +116,8 @@ mod tests {
         let probes = GroupProbe::open_all(&joined, port, &[eth9, lo()]);
         assert_eq!(probes.len(), 1);
         send(b"x", "239.255.5.1", port, "127.0.0.1");
-        let text = "239.255.5.1 arrives from 127.0.0.1 on lo, and is joined on eth9: \
-                    join it with %lo";
+        let text = "239.255.5.1 arrives on lo, from 127.0.0.1. It is joined on eth9. Join it with \
+                    %lo";
         assert_eq!(finding(&probes), Some((Kind::OtherInterface, text.to_owned())));
     }
 
@@ -128,7 +128,7 @@ mod tests {
         let probes = GroupProbe::open_all(&joined, port, &[lo()]);
         send(b"", "232.255.5.2", port, "127.0.0.2");
         send(b"", "232.255.5.2", port, "127.0.0.3");
-        let text = "232.255.5.2 arrives from 127.0.0.3, and is joined for 127.0.0.2 only";
+        let text = "232.255.5.2 arrives from 127.0.0.3. It is joined for 127.0.0.2 alone";
         assert_eq!(finding(&probes), Some((Kind::OtherSource, text.to_owned())));
         let any_source = member("232.255.5.2", None, lo());
         assert!(GroupProbe::open_all(&any_source, port, &[lo()]).is_empty());

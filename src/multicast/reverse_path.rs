@@ -36,11 +36,11 @@ pub(super) fn finding(
     let cause = cause(filter, member, dropped, interfaces)?;
     let text = match filter {
         Filter::Strict => format!(
-            "rp_filter is strict (1) on {name}, and {cause}. `sysctl -w \
-             net/ipv4/conf/{name}/rp_filter=2` is content with any route back"
+            "rp_filter is strict (1) on {name}. {cause}. `sysctl -w \
+             net/ipv4/conf/{name}/rp_filter=2` accepts any route back"
         ),
         Filter::Loose => {
-            format!("rp_filter is loose (2) on {name}, and {cause}. Add a route to the sender")
+            format!("rp_filter is loose (2) on {name}. {cause}. Add a route to the sender")
         }
     };
     Some(Finding { kind: Kind::RpFilter, text })
@@ -69,15 +69,15 @@ fn cause(
         return match dropped {
             Some(0) => None,
             Some(dropped) => {
-                Some(format!("on this machine it dropped {dropped} packets meanwhile"))
+                Some(format!("It dropped {dropped} packets on this machine meanwhile"))
             }
-            None => Some("it drops senders without a fitting route back".to_owned()),
+            None => Some("It drops senders without a fitting route back".to_owned()),
         };
     };
     match route::outgoing(source, interfaces) {
-        Err(_) => Some(format!("there is no route back to {source}")),
+        Err(_) => Some(format!("There is no route back to {source}")),
         Ok(back) if filter == Filter::Strict && back.index != member.interface.index => {
-            Some(format!("the route back to {source} leaves by {}", back.name))
+            Some(format!("The route back to {source} leaves by {}", back.name))
         }
         Ok(_) => None,
     }
@@ -125,13 +125,13 @@ mod tests {
         };
         assert_eq!(
             text("1", Some("127.0.0.1"), Some(0)).unwrap(),
-            "rp_filter is strict (1) on eth0, and the route back to 127.0.0.1 leaves by lo. `sysctl \
-             -w net/ipv4/conf/eth0/rp_filter=2` is content with any route back"
+            "rp_filter is strict (1) on eth0. The route back to 127.0.0.1 leaves by lo. `sysctl -w \
+             net/ipv4/conf/eth0/rp_filter=2` accepts any route back"
         );
         assert_eq!(text("2", Some("127.0.0.1"), None), None);
         assert_eq!(text("0", None, None), None);
         assert_eq!(text("1", None, Some(0)), None);
-        assert!(text("2", None, Some(3)).unwrap().contains("it dropped 3 packets"));
+        assert!(text("2", None, Some(3)).unwrap().contains("It dropped 3 packets"));
         assert!(text("1", None, None).unwrap().contains("drops senders without"));
     }
 }

@@ -22,7 +22,7 @@ const IGNORED: &str = "came to a group that no socket was open for. The sender u
                        group or source";
 
 /// The text about firewalls where no counter shows one.
-const UNKNOWN: &str = "a firewall may drop it, which cannot be seen from here. As root, look at \
+const UNKNOWN: &str = "a firewall may drop it. That cannot be seen from here. As root, look at \
                        `nft list ruleset` or `iptables -nvL`";
 
 /// The words and counters of one family.
@@ -99,8 +99,8 @@ fn nothing_arrived(family: &FamilyCounters, before: &Counters, now: &Counters) -
         _ => return None,
     };
     let text = format!(
-        "{came}. What is sent is lost on the way here. Check the sender's TTL and interface, and \
-         that a switch that snoops has a querier"
+        "{came}. What is sent is lost on the way here. Check the sender's TTL and interface. A \
+         switch that snoops needs a querier"
     );
     Some(Finding { kind: Kind::NothingArrived, text })
 }
@@ -117,8 +117,7 @@ fn only_our_own(
     let delivered = now.rise(before, "Ip:InDelivers")?;
     let text = || {
         format!(
-            "no {} multicast packet came in but {arrived}, which may be this machine's own: it sent \
-             {sent}",
+            "no {} multicast packet came in but {arrived}. Those may be this machine's own: it sent {sent}",
             family.name
         )
     };
@@ -194,7 +193,7 @@ mod tests {
         let own = [("IpExt:InMcastPkts", 8), ("IpExt:OutMcastPkts", 8)];
         let found = after(&own, true, false);
         assert_kinds(&found, &[Kind::NothingArrived, Kind::FirewallUnknown]);
-        assert!(found[0].contains("came in but 8, which may be this machine's own"), "{found:?}");
+        assert!(found[0].contains("came in but 8. Those may be this machine's own"), "{found:?}");
         let busy = [&own[..], &[("Ip:InDelivers", 1)]].concat();
         assert_kinds(&after(&busy, true, false), &[Kind::FirewallUnknown]);
         let v6 = [("Ip6InMcastPkts", 8)];

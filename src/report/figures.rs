@@ -118,9 +118,19 @@ impl Figures {
     }
 }
 
+impl Figures {
+    /// The round trips in words, in two lines that fit a terminal.
+    pub(super) fn trips(&self) -> Option<[String; 2]> {
+        let RoundTrips { min, mean, p50, p90, p99, p999, max } = self.trips?;
+        let [min, mean, p50, p90, p99, p999, max] = [min, mean, p50, p90, p99, p999, max].map(trip);
+        let extent = format!("rtt min {min} avg {mean} max {max}");
+        Some([extent, format!("rtt p50 {p50} p90 {p90} p99 {p99} p99.9 {p999}")])
+    }
+}
+
 impl fmt::Display for Figures {
-    /// The figures in words; what is zero and good news is left out. The alternate form of a
-    /// probe's figures is for one line of a terminal.
+    /// The figures in words; what is zero and good news is left out. Round trips have lines of their own
+    /// ([`Figures::trips`]) but in the alternate form, which is for one line of a terminal.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(ssrc) = self.ssrc {
             write!(out, "ssrc {ssrc:#010x} ")?;
@@ -151,22 +161,15 @@ impl fmt::Display for Figures {
                 write!(out, " p99 {}", time(p99))?;
             }
         }
-        if let Some(trips) = &self.trips {
-            write_trips(out, trips)?;
+        if let Some(RoundTrips { p50, p99, max, .. }) =
+            self.trips.as_ref().filter(|_| out.alternate())
+        {
+            write!(out, " p50 {} p99 {} max {}", trip(*p50), trip(*p99), trip(*max))?;
         }
         let Some(flow) = &self.flow else { return Ok(()) };
         count(out, "truncated", flow.truncated)?;
         count(out, "dropped by the kernel", flow.kernel_drops)
     }
-}
-
-fn write_trips(out: &mut fmt::Formatter<'_>, trips: &RoundTrips) -> fmt::Result {
-    let RoundTrips { min, mean, p50, p90, p99, p999, max } = *trips;
-    if out.alternate() {
-        return write!(out, " p50 {} p99 {} max {}", trip(p50), trip(p99), trip(max));
-    }
-    let times = [min, mean, p50, p90, p99, p999, max].map(trip).join("/");
-    write!(out, " rtt min/avg/p50/p90/p99/p99.9/max {times}")
 }
 
 fn count(out: &mut fmt::Formatter<'_>, what: &str, count: u64) -> fmt::Result {
@@ -242,10 +245,9 @@ mod tests {
             format!("{figures:#}"),
             "0 probes lost 0 (0.00 %) p50 2.00 ms p99 500.00 ms max 2.00 s"
         );
-        assert_eq!(
-            figures.to_string(),
-            "0 probes lost 0 (0.00 %) rtt min/avg/p50/p90/p99/p99.9/max \
-             12.3 µs/1.00 ms/2.00 ms/3.00 ms/500.00 ms/1.00 s/2.00 s"
-        );
+        assert_eq!(figures.to_string(), "0 probes lost 0 (0.00 %)");
+        let [extent, percentiles] = figures.trips().unwrap();
+        assert_eq!(extent, "rtt min 12.3 µs avg 1.00 ms max 2.00 s");
+        assert_eq!(percentiles, "rtt p50 2.00 ms p90 3.00 ms p99 500.00 ms p99.9 1.00 s");
     }
 }

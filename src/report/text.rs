@@ -1,4 +1,4 @@
-//! Events for people: one line each, with a little colour.
+//! Events for people: one line each, and more where there are round trips, with a little colour.
 //!
 //! It makes strings and writes nowhere. Nothing that a peer chose can break the line or reach the
 //! terminal as a control sequence: the words are escaped here, whatever they quote.
@@ -9,6 +9,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
 
+use super::figures::Figures;
 use super::name::Name;
 use super::notice::{Fields, Notice};
 use crate::close::CloseReason;
@@ -47,8 +48,23 @@ pub(super) fn line(notice: &Notice<'_>, tag: Option<&str>, palette: &Palette) ->
         Name::Warning | Name::SendFailed => {
             format!("{tag}{warning}wirecat: warning:{warning:#} {words}\n")
         }
-        _ => format!("{rest}{tag}{words}{rest:#}\n"),
+        name => {
+            let lines = std::iter::once(words).chain(further_lines(notice));
+            let indent = " ".repeat(name.as_str().len());
+            let line = |(at, words): (usize, String)| match at {
+                0 => format!("{rest}{tag}{words}{rest:#}\n"),
+                _ => format!("{rest}{tag}{indent} {words}{rest:#}\n"),
+            };
+            lines.enumerate().map(line).collect()
+        }
     }
+}
+
+/// What does not fit the first line of a notice beside its figures: round trips, and the traffic.
+fn further_lines(notice: &Notice<'_>) -> Vec<String> {
+    let Some(trips) = notice.fields.figures.and_then(Figures::trips) else { return Vec::new() };
+    let traffic = TextLine { words: String::new(), fields: &notice.fields }.traffic().counts();
+    trips.into_iter().chain([traffic.words.trim_start().to_owned()]).collect()
 }
 
 /// A line that is no event, for people alone.
@@ -90,6 +106,7 @@ fn words(notice: &Notice<'_>) -> String {
             let line = line.labelled("unread", fields.unread.map(size));
             line.maybe(fields.count.map(|count| format!("{count} in all")))
         }
+        Name::Stats if !further_lines(notice).is_empty() => line.flow(),
         Name::Stats => line.flow().traffic().counts(),
         Name::Summary => line.traffic().counts().losses().labelled("exit", fields.code),
     };
@@ -197,6 +214,8 @@ fn pause(time: Duration) -> String {
 mod tests {
     use super::*;
     use crate::error::{Failure, Status};
+    use crate::protocol::ping::RoundTrips;
+    use crate::report::figures::SequenceFigures;
 
     const MIB: u64 = 1 << 20;
 
@@ -302,6 +321,24 @@ mod tests {
         assert_eq!(
             plain(&Notice::new(Name::Stats).traffic(1, 2).secs(secs).connections(9).clients(1)),
             "stats in 1 B out 2 B 3.2 s 9 connections 1 client\n"
+        );
+    }
+
+    #[test]
+    fn round_trips_have_lines_that_fit_a_terminal() {
+        let sequence = Some(SequenceFigures { expected: 2, ..SequenceFigures::default() });
+        let times = [0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0].map(|time| time * 1e-4);
+        let [min, mean, p50, p90, p99, p999, max] = times;
+        let trips = Some(RoundTrips { min, mean, p50, p90, p99, p999, max });
+        let figures = Figures { probes: Some(2), sequence, trips, ..Figures::default() };
+        let stats = Notice::new(Name::Stats).peer("a:7").traffic(112, 112).messages(2, 2);
+        let stats = stats.secs(Duration::from_secs(1)).connections(1).figures(&figures);
+        assert_eq!(
+            line(&stats, Some("x"), &Palette::default()),
+            "[x] stats a:7 2 probes lost 0 (0.00 %)\n\
+             [x]       rtt min 50.0 µs avg 100.0 µs max 600.0 µs\n\
+             [x]       rtt p50 200.0 µs p90 300.0 µs p99 400.0 µs p99.9 500.0 µs\n\
+             [x]       in 112 B (2 messages) out 112 B (2 messages) 1.0 s 1 connection\n"
         );
     }
 

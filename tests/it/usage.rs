@@ -36,6 +36,7 @@ fn a_bad_address_is_named_with_the_right_form() {
         ("tcp-serve host 80", &["\"host\" has no port", "did you mean host:80?"]),
         ("udp-send host 80", &["\"host\" has no port", "did you mean host:80?"]),
         ("udp-send --reply 2s host:80", &["\"2s\" has no port", "write --reply=2s"]),
+        ("udp-send --reply 2 host:9", &["use 2: behind --reply it is", "write --reply=2;"]),
         ("mcast-send --reply 2s 239.1.2.3:5", &["\"2s\"", "write --reply=2s"]),
         ("tcp-connect /tmp/x", &["\"/tmp/x\" is a path", "write unix:/tmp/x"]),
         ("tcp-serve ./x", &["\"./x\" is a path", "write unix:./x"]),

@@ -133,6 +133,8 @@ pub(super) fn options() -> impl Iterator<Item = &'static Foreign> {
 pub(super) enum Word {
     /// Another tool, whose options follow.
     Tool,
+    /// socat, whose addresses follow.
+    Socat,
     /// A command by another name.
     Command(&'static str),
     /// What is written for it.
@@ -142,6 +144,7 @@ pub(super) enum Word {
 /// What somebody may take for the name of a command.
 pub(super) const WORDS: &[(&[&str], Word)] = &[
     (&["nc", "ncat", "netcat", "telnet"], Word::Tool),
+    (&["socat"], Word::Socat),
     (&["listen", "serve", "server", "tcp-listen", "tcp-server"], Word::Command("tcp-serve")),
     (&["connect", "client", "tcp", "tcp-client"], Word::Command("tcp-connect")),
     (&["udp", "udp-connect", "udp-client"], Word::Command("udp-send")),
@@ -157,6 +160,20 @@ pub(super) const WORDS: &[(&[&str], Word)] = &[
     (&["record"], Word::Text("`wirecat tcp-serve --forward TO --record FILE ADDR`")),
     (&["replay"], Word::Text("`wirecat tcp-serve --replay FILE ADDR`")),
 ];
+
+/// What the options of a connection are where there is none.
+pub(super) fn over_udp(options: &'static str, listens: bool) -> &'static str {
+    match options {
+        "--connect-timeout {}" => "--idle-timeout {}",
+        "--quit-after {}" if listens => "",
+        "--quit-after {}" => "--reply={}",
+        "--output none --quit-after 0" => "--output none",
+        "--keep-open" => "",
+        // A sender sends stdin.
+        "-n" if !listens => "",
+        other => other,
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,22 @@ fn parts(hint: &str) -> (&str, &str) {
     rest.split_once('`').unwrap_or_else(|| panic!("{hint}"))
 }
 
+/// Checks the line that is written for one that was typed.
+#[track_caller]
+fn check_written(typed: &str, write: &str) {
+    let hint = hint_of(typed).unwrap_or_else(|| panic!("{typed} has no hint"));
+    assert!(hint.starts_with("write "), "{typed}: {hint}");
+    let (line, _) = parts(&hint);
+    assert_eq!(line, write, "{typed}");
+    // It is right in itself.
+    let words = shell_words::split(line).expect("words");
+    let all = ["wirecat".to_owned()].into_iter().chain(words);
+    let parsed = Parsed::of(all.map(OsString::from));
+    let parsed = parsed.unwrap_or_else(|error| panic!("{typed}: {line}: {error}"));
+    let is_whole = !PLACEHOLDERS.iter().any(|place| line.ends_with(place));
+    assert!(!is_whole || parsed.check().is_ok(), "{typed}: {line}");
+}
+
 #[test]
 fn what_is_to_be_written_is_named_with_the_arguments_that_were_typed() {
     for (typed, write) in [
@@ -79,20 +95,117 @@ fn what_is_to_be_written_is_named_with_the_arguments_that_were_typed() {
         ("nc -x h:1 x 80", "tcp-connect --via socks5://h:1 x:80"),
         ("nc -X connect -x h:1 x 80", "tcp-connect --via http://h:1 x:80"),
         ("tcp-serve -k 0 --frame line -- x -y", "tcp-serve --frame line 0 -- x -y"),
-        ("-v tcp-serve -k --greet=a :1", "tcp-serve '--greet=a' :1"),
+        ("-v tcp-serve -k --greet=a :1", "tcp-serve '--greet=a' -v :1"),
         ("udp-listen -k 9000", "udp-listen 9000"),
     ] {
-        let hint = hint_of(typed).unwrap_or_else(|| panic!("{typed} has no hint"));
-        assert!(hint.starts_with("write "), "{typed}: {hint}");
-        let (line, _) = parts(&hint);
-        assert_eq!(line, write, "{typed}");
-        // It is right in itself.
-        let words = shell_words::split(line).expect("words");
-        let all = ["wirecat".to_owned()].into_iter().chain(words);
-        let parsed = Parsed::of(all.map(OsString::from));
-        let parsed = parsed.unwrap_or_else(|error| panic!("{typed}: {line}: {error}"));
-        let is_whole = !PLACEHOLDERS.iter().any(|place| line.ends_with(place));
-        assert!(!is_whole || parsed.check().is_ok(), "{typed}: {line}");
+        check_written(typed, write);
+    }
+}
+
+#[test]
+fn what_stands_before_the_command_is_not_lost() {
+    for (typed, write) in [
+        ("-v --log json tcp-serve -k :1 -- x", "tcp-serve -v --log json :1 -- x"),
+        ("-q listen 9000", "tcp-serve -q 9000"),
+        ("-q tcp-serve 9000 -k", "tcp-serve -q 9000"),
+        ("-v nc -lk 9000", "tcp-serve -v :9000"),
+        ("-w 5 tcp-connect localhost 80", "tcp-connect -w 5 localhost:80"),
+        ("-w 5 tcp-connect localhost:80", "tcp-connect -w 5 localhost:80"),
+        ("-v --once tcp-serve 1 -- x", "tcp-serve -v --once 1 -- x"),
+        ("--time chat room:5", "chat --time room:5"),
+        ("--ping echo h:7", "echo --ping h:7"),
+        ("chat room 5", "chat room:5"),
+        ("chat --time room 5", "chat --time room:5"),
+        ("chat -q 1 room:5", "chat -q room:5"),
+        ("-v chat room 5", "chat -v room:5"),
+    ] {
+        check_written(typed, write);
+    }
+}
+
+/// Lines of the table for users of nc that a hint writes in other words, which mean the same.
+const OTHER_WORDS: [&str; 6] = [
+    "nc -l 127.0.0.1 9000",
+    "nc -6 ::1 9000",
+    "ncat -lk 9000 -e /bin/cat",
+    "ncat host 9000 -e /bin/cat",
+    "ncat -lk --chat 9000",
+    "ncat --ssl host 9000",
+];
+
+#[cfg(feature = "tls")]
+#[test]
+fn each_line_for_users_of_nc_is_what_a_hint_writes() {
+    let readme = include_str!("../../../README.md");
+    let table = readme.split("<!-- from nc -->\n").nth(1).expect("the table");
+    let table = table.split("<!-- end of from nc -->").next().expect("its end");
+    let mut count = 0;
+    for row in table.lines().skip(2) {
+        let (foreign, ours) = row.trim_matches('|').split_once(" | ").expect("two cells");
+        let (foreign, ours) = (foreign.trim().trim_matches('`'), ours.trim().trim_matches('`'));
+        // A hint does not see what the shell redirects.
+        let typed = foreign.split([' ', '<', '>']).collect::<Vec<_>>();
+        let is_redirected = foreign.contains(" < ") || foreign.contains(" > ");
+        let typed = match is_redirected {
+            true => typed[..typed.len() - 3].join(" "),
+            false => foreign.to_owned(),
+        };
+        if OTHER_WORDS.contains(&&*typed) || is_redirected && !foreign.starts_with("socat") {
+            continue;
+        }
+        let hint = hint_of(&typed).unwrap_or_else(|| panic!("{typed} has no hint"));
+        let ours = if is_redirected { ours.split(" < ").next().unwrap_or(ours) } else { ours };
+        assert_eq!(format!("wirecat {}", parts(&hint).0), ours, "{typed}");
+        count += 1;
+    }
+    assert!(count >= 30, "{count}");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_line_of_socat_is_answered_by_that_of_wirecat() {
+    for (typed, write) in [
+        ("- TCP:h:1", "tcp-connect h:1"),
+        ("TCP4:h:1 STDIO", "tcp-connect h:1"),
+        ("-d -d -b8192 -T 5 - tcp:[::1]:80", ""),
+        ("-d -d -b8192 - tcp:[::1]:80", "tcp-connect '[::1]:80'"),
+        ("-u TCP:h:1 -", "tcp-connect -n h:1"),
+        ("-U - TCP:h:1", "tcp-connect -n h:1"),
+        ("-u FILE:x TCP:h:1", "tcp-connect --output none h:1 < x"),
+        ("-u TCP:h:1 CREATE:'x y'", "tcp-connect -n h:1 > 'x y'"),
+        ("FILE:x TCP:h:1", ""),
+        ("- TCP-LISTEN:9", "tcp-serve -1 :9"),
+        ("-u - TCP-LISTEN:9,fork", "tcp-serve --discard :9"),
+        ("TCP-L:9,fork,reuseaddr,range=10.0.0.0/8 -", "tcp-serve --allow 10.0.0.0/8 :9"),
+        ("TCP:h:1 TCP-LISTEN:9,fork", "tcp-serve --forward h:1 :9"),
+        ("-u TCP:h:1 TCP-LISTEN:9,fork", ""),
+        ("-v TCP-LISTEN:9 UNIX:/s", "tcp-serve -1 --forward unix:/s --output dump :9"),
+        ("TCP-LISTEN:9,fork EXEC:'cat -n',stderr", "tcp-serve --exec 'cat -n' :9"),
+        ("TCP-LISTEN:9,fork SYSTEM:'a | b'", "tcp-serve --sh --exec 'a | b' :9"),
+        ("TCP-LISTEN:9,fork EXEC:sh,pty", ""),
+        ("EXEC:cat TCP:h:1", "tcp-connect --exec cat h:1"),
+        ("UNIX-LISTEN:/s,fork,mode=0660 EXEC:cat", "tcp-serve --exec cat --unix-mode 0660 unix:/s"),
+        ("UNIX-LISTEN:/s,fork PIPE", "echo unix:/s"),
+        ("- OPENSSL:h:1,verify=0", "tcp-connect --tls --tls-insecure h:1"),
+        ("- OPENSSL:h:1,cafile=c", "tcp-connect --tls --tls-ca c h:1"),
+        (
+            "OPENSSL-LISTEN:9,fork,cert=c,key=k,verify=0 EXEC:cat",
+            "tcp-serve --exec cat --tls-cert c --tls-key k :9",
+        ),
+        ("TCP-LISTEN:9,fork OPENSSL:h:1", ""),
+        ("- UDP:h:1", "udp-send --reply h:1"),
+        ("-u - UDP-SENDTO:h:1,broadcast", "udp-send --broadcast h:1"),
+        ("UDP-RECVFROM:9,fork PIPE", "echo --udp :9"),
+        ("-u UDP-RECV:9 -", "udp-listen -n :9"),
+        ("- TCP:h:1,retry=x", ""),
+        ("- TCP:h:1 TCP:h:2", ""),
+        ("-", ""),
+    ] {
+        let hint = hint_of(&format!("socat {typed}")).unwrap_or_default();
+        match write {
+            "" => assert_eq!(hint, PAGE, "{typed}"),
+            _ => assert_eq!(hint, format!("write `wirecat {write}`"), "{typed}"),
+        }
     }
 }
 
@@ -142,13 +255,25 @@ fn what_is_not_known_is_left_to_the_message() {
         let hint = hint_of(typed).unwrap_or_default();
         assert!(!hint.starts_with("write ") && hint != PAGE, "{typed}: {hint}");
     }
+    // An option is meant by another only where they differ by a slip.
+    for (typed, meant) in [
+        ("chat --telnet a:1", None),
+        ("chat --tme a:1", Some("did you mean --time?")),
+        ("tcp-serve --onec 1", Some("did you mean --once?")),
+        ("tcp-serve --max-cleints 1 1", Some("did you mean --max-clients?")),
+        ("tcp-connect --progess a:1", Some("did you mean --progress?")),
+        ("tcp-connect --idle 1 a:1", Some("did you mean --idle-timeout?")),
+    ] {
+        let hint = hint_of(typed).filter(|hint| hint.starts_with("did"));
+        assert_eq!(hint.as_deref(), meant, "{typed}");
+    }
     let hint = hint_of("tcp-conect 80").unwrap_or_default();
     assert!(hint.contains("tcp-connect"), "{hint}");
     // Nor is a line named that is refused in its turn.
     let refused =
         ["-uz h 1", "-u -e cat h 1", "-lu --broker 1", "-b h 1", "-u -x p:1 h 1", "-lz 1"];
     let refused_too = ["-T lowdelay h 1", "-U -s 127.0.0.1 /tmp/s", "-lU -M 3 /tmp/s"];
-    let others = ["-j 1", "socat - TCP:h:1", "nc -l -p 1 h"];
+    let others = ["-j 1", "socat - SCTP:h:1", "socat - TCP:h:1,su=x", "socat - -", "nc -l -p 1 h"];
     for typed in refused.into_iter().chain(refused_too).chain(others) {
         assert_eq!(hint_of(typed).as_deref(), Some(PAGE), "{typed}");
     }

@@ -7,7 +7,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::commands::args::{InputForm, spellings};
-use crate::commands::datagram::behind_equals;
+use crate::commands::datagram::{REPLY_WITHOUT_TIME, behind_equals};
+use crate::commands::rules::refuse;
 use crate::error::Failure;
 use crate::framing::{Framing, InputFraming};
 use crate::protocol::command::CommandForm;
@@ -153,7 +154,32 @@ impl<'a> Typed<'a> {
         typed.addresses = (0..texts.len())
             .map(|at| place(texts[at]).map_err(|wrong| typed.explained(wrong, &texts[at..])))
             .collect::<Result<_, _>>()?;
+        typed.check_reply(&texts)?;
         Ok(typed)
+    }
+
+    /// A number behind `--reply` is an address, a port of this machine; beside one with a host it is a
+    /// time.
+    fn check_reply(&self, texts: &[&OsString]) -> Result<(), Failure> {
+        let place = |id| self.matches.indices_of(id).and_then(|mut places| places.next());
+        if self.command() != "udp-send" || !self.is_typed("reply") {
+            return Ok(());
+        }
+        let mut values = self.matches.get_raw("reply").into_iter().flatten();
+        if values.next().is_none_or(|value| value != REPLY_WITHOUT_TIME) {
+            return Ok(());
+        }
+        let is_number = |text: &&OsString| text.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+        let Some(first) = texts.first().filter(|first| is_number(first)) else { return Ok(()) };
+        let is_behind = place("reply").zip(place("addresses"));
+        let is_behind = is_behind.is_some_and(|(reply, address)| reply + 1 == address);
+        if !is_behind || texts.iter().all(is_number) {
+            return Ok(());
+        }
+        let first = first.to_string_lossy();
+        let cause = format!("behind --reply it is the address of port {first} on this machine");
+        let fix = format!("{}; the port is localhost:{first}", behind_equals(&first));
+        Err(refuse(&first, cause).fix(fix))
     }
 
     /// What is wrong with the first of these addresses, with what this command has to say about it.
