@@ -156,6 +156,7 @@ Register-ArgumentCompleter -Native -CommandName 'wirecat' -ScriptBlock {
             [CompletionResult]::new('--quit-after', '--quit-after', [CompletionResultType]::ParameterName, 'End a connection D after stdin has ended and is sent, whatever the peer does')
             [CompletionResult]::new('--on-peer-close', '--on-peer-close', [CompletionResultType]::ParameterName, 'When the peer has closed before the end of stdin')
             [CompletionResult]::new('--tls-client-ca', '--tls-client-ca', [CompletionResultType]::ParameterName, 'Take only clients whose certificates are issued by those of FILE')
+            [CompletionResult]::new('--starttls', '--starttls', [CompletionResultType]::ParameterName, 'Have the server of --forward tls:HOST:PORT go over to TLS first as its protocol does')
             [CompletionResult]::new('--tls-ca', '--tls-ca', [CompletionResultType]::ParameterName, 'Trust the certificates of FILE')
             [CompletionResult]::new('--tls-pin', '--tls-pin', [CompletionResultType]::ParameterName, 'Take the server whose key has this hash')
             [CompletionResult]::new('--tls-min-days', '--tls-min-days', [CompletionResultType]::ParameterName, 'Take no certificate that ends within N days')

@@ -1528,7 +1528,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__serve)
-            opts="-1 -w -n -C -4 -6 -v -q -h -c -O -V --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --max-per-address --threads --greet --allow --deny --queue --slow --slow-after --max-frame-total --accept-proxy --proxy-protocol --via --via-password-file --unix-mode --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --tls-self-signed --tls-client-ca --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --replay --replay-timing --verbose --quiet --events --log --color --tag --help --input --wait --count --version"
+            opts="-1 -w -n -C -4 -6 -v -q -h -c -O -V --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --max-per-address --threads --greet --allow --deny --queue --slow --slow-after --max-frame-total --accept-proxy --proxy-protocol --via --via-password-file --unix-mode --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --tls-self-signed --tls-client-ca --starttls --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --replay --replay-timing --verbose --quiet --events --log --color --tag --help --input --wait --count --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1800,6 +1800,10 @@ _wirecat() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --starttls)
+                    COMPREPLY=($(compgen -W "smtp imap pop3 ftp ldap postgres" -- "${cur}"))
                     return 0
                     ;;
                 --tls-ca)

@@ -151,6 +151,7 @@ set edit:completion:arg-completer[wirecat] = {|@words|
             cand --quit-after 'End a connection D after stdin has ended and is sent, whatever the peer does'
             cand --on-peer-close 'When the peer has closed before the end of stdin'
             cand --tls-client-ca 'Take only clients whose certificates are issued by those of FILE'
+            cand --starttls 'Have the server of --forward tls:HOST:PORT go over to TLS first as its protocol does'
             cand --tls-ca 'Trust the certificates of FILE'
             cand --tls-pin 'Take the server whose key has this hash'
             cand --tls-min-days 'Take no certificate that ends within N days'

@@ -261,6 +261,12 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l quit-after
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l on-peer-close -d 'When the peer has closed before the end of stdin' -r -f -a "continue\t'Go on sending to the end of stdin'
 exit\t'End at once'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-client-ca -d 'Take only clients whose certificates are issued by those of FILE' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l starttls -d 'Have the server of --forward tls:HOST:PORT go over to TLS first as its protocol does' -r -f -a "smtp\t''
+imap\t''
+pop3\t''
+ftp\t''
+ldap\t''
+postgres\t''"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-ca -d 'Trust the certificates of FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-pin -d 'Take the server whose key has this hash' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-min-days -d 'Take no certificate that ends within N days' -r -f

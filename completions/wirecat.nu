@@ -156,6 +156,10 @@ module completions {
     [ "continue" "exit" ]
   }
 
+  def "nu-complete wirecat tcp-serve starttls" [] {
+    [ "smtp" "imap" "pop3" "ftp" "ldap" "postgres" ]
+  }
+
   def "nu-complete wirecat tcp-serve events" [] {
     [ "starting" "listening" "connecting" "connected" "connect-failed" "accepted" "negotiated" "tls" "joined" "left" "list" "tick" "data" "sent" "drained" "send-failed" "eof" "closed" "retry" "warning" "error" "stats" "stopping" "stopped" "summary" ]
   }
@@ -230,6 +234,7 @@ module completions {
     -6                        # Use IPv6 only
     --tls-self-signed         # Speak TLS with a certificate that is made for this run
     --tls-client-ca: path     # Take only clients whose certificates are issued by those of FILE
+    --starttls: string@"nu-complete wirecat tcp-serve starttls" # Have the server of --forward tls:HOST:PORT go over to TLS first as its protocol does
     --tls-ca: path            # Trust the certificates of FILE
     --tls-pin: string         # Take the server whose key has this hash
     --tls-insecure            # Take any certificate

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::Args;
 
 use super::args::{ReplayArgs, ReportArgs, as_usize, parse_addresses};
@@ -24,6 +25,8 @@ use crate::recording::Role;
 use crate::report::{Attention, Settings};
 use crate::sessions::StreamSession;
 use crate::sessions::config::{Handling, Route, RouteOptions, Serve};
+#[cfg(feature = "tls")]
+use crate::sockets::dialogue::StarttlsProtocol;
 use crate::sockets::proxy_header::HeaderVersion;
 use crate::sockets::{Address, OpenListener};
 use crate::sys;
@@ -127,6 +130,12 @@ pub struct ServeArgs {
     #[cfg(feature = "tls")]
     #[command(flatten)]
     pub server_tls: ServerTlsArgs,
+    /// Have the server of --forward tls:HOST:PORT go over to TLS first as its protocol does: smtp, imap,
+    /// pop3, ftp, ldap or postgres. Clients speak in plain text from the start; one that waits for a
+    /// greeting gets that of --greet [default: a short one of the protocol]
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "PROTOCOL", help_heading = "TLS")]
+    pub starttls: Option<StarttlsProtocol>,
     /// Whom it trusts where it connects.
     #[cfg(feature = "tls")]
     #[command(flatten)]
@@ -175,6 +184,7 @@ pub(super) fn config(args: &ServeArgs, mut report: Settings) -> Result<Serve, Fa
             }
             let identity = IdentityArgs { tls_cert: None, tls_key: None, ..args.identity.clone() };
             args.trust.apply("", Some(&identity), Some(address), (options, &mut common))?;
+            options.starttls = args.starttls;
         }
     }
     let patience = if handling == Handling::Hub { Duration::ZERO } else { SLOW_AFTER };
@@ -195,7 +205,7 @@ pub(super) fn config(args: &ServeArgs, mut report: Settings) -> Result<Serve, Fa
         max_clients: args.max_clients.map(as_usize),
         max_per_address: args.max_per_address.map(as_usize),
         replay: replay::streams(&args.replay, &args.stream.run, Role::Accepted)?,
-        greet: args.greet.as_deref().map(read_text).transpose()?,
+        greet: greeting(args)?,
         slow: SlowRules { policy: args.slow, after: args.slow_after.unwrap_or(patience) },
         queue: as_usize(args.queue.unwrap_or(queue)),
         frame_total,
@@ -231,6 +241,19 @@ fn handling(args: &ServeArgs) -> Result<Handling, Failure> {
     } else {
         Handling::Relay
     })
+}
+
+/// What each client is sent first. The dialogue ahead of TLS takes the greeting of the server, which
+/// anybody in between could have written: clients get one of this side.
+fn greeting(args: &ServeArgs) -> Result<Option<Bytes>, Failure> {
+    if let Some(text) = &args.greet {
+        return read_text(text).map(Some);
+    }
+    #[cfg(feature = "tls")]
+    if let Some(text) = args.starttls.and_then(StarttlsProtocol::greeting) {
+        return Ok(Some(Bytes::from_static(text.as_bytes())));
+    }
+    Ok(None)
 }
 
 /// The route that `--forward` gives. The family and the socket options are those of both sides.

@@ -57,9 +57,14 @@ fn converse(mut stream: &TcpStream, turns: &[Turn], more: &[u8]) {
 
 /// A server of TLS that answers `hi` to whoever comes.
 fn secure_server() -> (Running, String) {
-    let words = ["tcp-serve", "-1", "--tls-self-signed", "--reply", "hi\\n", "127.0.0.1:0"];
+    serve(&["--tls-self-signed", "--reply", "hi\\n"])
+}
+
+/// A server for one client, and its address.
+fn serve(options: &[&str]) -> (Running, String) {
+    let words = ["tcp-serve", "-1"].iter().chain(options).chain(&["127.0.0.1:0"]);
     let mut server = wirecat(words).start();
-    // The pin of its certificate follows.
+    // The pin of its certificate may follow.
     let line = server.wait_for("listening tcp");
     let mut words = line.split_whitespace();
     let address = words.find(|word| word.starts_with("127.0.0.1:")).expect("an address").to_owned();
@@ -92,6 +97,34 @@ fn each_protocol_goes_over_to_tls() {
         assert_eq!(ended.text(), "hi\n", "{protocol}");
         front.join();
         let _ = server.wait().code(0);
+    }
+}
+
+/// A client that knows no TLS reaches such a server. It is greeted, for the greeting of the server is a
+/// part of what precedes TLS.
+#[test]
+fn a_relay_goes_over_to_tls_for_its_clients() {
+    for (protocol, turns) in ALL {
+        let greeting = match protocol {
+            "smtp" | "ftp" => "220 localhost ready\r\n",
+            "imap" => "* OK localhost ready\r\n",
+            "pop3" => "+OK localhost ready\r\n",
+            _ => "",
+        };
+        for (greet, greeted) in
+            [(&[][..], greeting), (&["--greet", "220 mx.test\\r\\n"], "220 mx.test\r\n")]
+        {
+            let (server, secure) = secure_server();
+            let front = front(turns, secure);
+            let to = format!("tls:{}", front.address);
+            let options = ["--forward", &to, "--starttls", protocol, "--tls-insecure"];
+            let (relay, address) = serve(&[&options, greet].concat());
+            let ended = wirecat(["tcp-connect", &address]).input("hello").run().code(0);
+            assert_eq!(ended.text(), format!("{greeted}hi\n"), "{protocol}");
+            front.join();
+            let _ = relay.wait().code(0);
+            let _ = server.wait().code(0);
+        }
     }
 }
 
@@ -185,7 +218,9 @@ fn a_slow_server_is_a_timeout_and_bad_words_are_usage() {
     for (words, says) in [
         ("tcp-connect --starttls xmpp h:1", "use smtp, imap, pop3, ftp, ldap or postgres"),
         ("tcp-connect --starttls smtp unix:/x", "--tls=NAME"),
-        ("tcp-serve --starttls smtp 0", "--starttls"),
+        ("tcp-serve --starttls smtp 0", "--starttls: it needs --forward tls:HOST:PORT"),
+        ("tcp-serve --starttls smtp --forward h:25 0", "it needs --forward tls:HOST:PORT"),
+        ("tcp-serve --starttls xmpp --forward tls:h:25 0", "use smtp, imap"),
     ] {
         let _ = wirecat(words.split(' ')).run().code(2).says(says);
     }

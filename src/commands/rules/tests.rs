@@ -44,6 +44,7 @@ fn sample(command: &Command, word: &str) -> Vec<String> {
                 Some("SIZE") => Some("100"),
                 Some("MODE") => Some("0600"),
                 Some("VERSION") => Some("v1"),
+                Some("PROTOCOL") => Some("smtp"),
                 Some("NAME") => Some("me"),
                 Some("FRAMING") => Some("none"),
                 Some("WHAT") => Some("continue"),

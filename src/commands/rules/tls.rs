@@ -12,7 +12,8 @@ const DATAGRAMS: &str = "datagrams carry no TLS";
 const SERVES_BOTH: &str = "datagrams carry no TLS: add --tcp";
 
 /// Options of a client.
-const TRUST: &[&str] = &["--tls-ca", "--tls-pin", "--tls-insecure", "--tls-min-days"];
+const TO_SERVER: &[&str] =
+    &["--tls-ca", "--tls-pin", "--tls-insecure", "--tls-min-days", "--starttls"];
 const CLIENT: &[&str] = &["--tls", "--tls-ca", "--tls-pin", "--tls-insecure", "--tls-min-days"];
 /// Options of a server.
 const SERVER: &[&str] = &["--tls-self-signed", "--tls-client-ca"];
@@ -22,7 +23,7 @@ const OF_TLS: &[&str] =
 
 pub(super) const RULES: &[Rule] = &[
     rule(CONNECT, OF_TLS, &["!--tls", "!--starttls"], NEEDS_TLS),
-    rule(SERVE, TRUST, &["!forward tls"], NEEDS_FORWARD),
+    rule(SERVE, TO_SERVER, &["!forward tls"], NEEDS_FORWARD),
     rule(SERVE, &["--tls-client-ca"], &["!tls server"], NEEDS_CERTIFICATE),
     rule(SERVE, &["--alpn"], &["!tls server", "!forward tls"], NEEDS_CERTIFICATE),
     rule(CHAT, &["TLS"], &["group"], DATAGRAMS),

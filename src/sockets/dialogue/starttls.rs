@@ -42,6 +42,17 @@ impl StarttlsProtocol {
         }
     }
 
+    /// What a server says first, where its protocol has it do so. It stands for that of a server which
+    /// has greeted already.
+    pub fn greeting(self) -> Option<&'static str> {
+        match self {
+            Self::Smtp | Self::Ftp => Some("220 localhost ready\r\n"),
+            Self::Imap => Some("* OK localhost ready\r\n"),
+            Self::Pop3 => Some("+OK localhost ready\r\n"),
+            Self::Ldap | Self::Postgres => None,
+        }
+    }
+
     /// What a client says.
     pub fn dialogue(self) -> Box<dyn Dialogue> {
         match self {
