@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::net::{accept, connect, listener, read_all};
+use crate::support::proc::unshared;
 use crate::support::{PATIENCE, Program, Running, program, wirecat, wirecat_path};
 
 fn unix(path: &Path) -> String {
@@ -60,7 +61,7 @@ fn a_socket_file_is_removed_on_exit() {
 fn a_dead_socket_file_is_replaced_and_a_live_one_is_not() {
     let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
-    drop(UnixListener::bind(&path).unwrap());
+    unshared(|| drop(UnixListener::bind(&path).unwrap()));
     assert!(path.exists());
     let mut server = wirecat(["tcp-serve", "-1", &unix(&path)]).start();
     server.wait_for("listening");

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::support::net::{connect, listener, read_what_comes};
+use crate::support::net::{RefusingPort, connect, read_what_comes};
 use crate::support::{Ended, Running, wirecat};
 
 /// A server that reports everything on stdout as JSON, and its address.
@@ -33,9 +33,8 @@ fn kinds(ended: &Ended, name: &str) -> Vec<String> {
 
 #[test]
 fn a_client_whose_upstream_refuses_is_closed_for_it() {
-    let (closed, target) = listener();
-    drop(closed);
-    let (mut server, address) = server(&["--forward", &target]);
+    let nobody = RefusingPort::new();
+    let (mut server, address) = server(&["--forward", &nobody.address]);
     let _ = read_what_comes(&connect(&address));
     assert_eq!(server.wait_for_event("closed")["detail"], "upstream");
     server.signal(libc::SIGTERM);

@@ -178,7 +178,7 @@ fn datagrams_are_searched_one_by_one() {
         socket.send_to(datagram.as_bytes(), &address).unwrap();
     }
     assert_eq!(listener.wait().code(0).text(), "abxababc");
-    let args = ["udp-listen", "--expect", "z", "--idle-timeout", "1", "127.0.0.1:0"];
+    let args = ["udp-listen", "--expect", "z", "--idle-timeout", "3", "127.0.0.1:0"];
     let mut listener = wirecat(args).start();
     socket.send_to(b"a", listener.udp_address()).unwrap();
     listener.wait().code(1).says("nothing that came matches");

@@ -12,6 +12,7 @@ use regex::Regex;
 
 use crate::support::datagrams::{ClosedPort, hear, socket};
 use crate::support::net::{RefusingPort, accept, read_all};
+use crate::support::proc::unshared;
 use crate::support::{PATIENCE, program, skip, wirecat};
 
 fn listen_at(path: &Path) -> UnixDatagram {
@@ -68,7 +69,7 @@ fn a_service_that_comes_up_late_is_reached() {
 fn a_sender_ends_with_the_last_cause() {
     let directory = crate::support::tempdir().unwrap();
     let dead = directory.path().join("dead");
-    drop(UnixDatagram::bind(&dead).unwrap());
+    unshared(|| drop(UnixDatagram::bind(&dead).unwrap()));
     for (address, code, words) in [
         ("unix:/nosuch/s".to_owned(), 4, "no such file or directory"),
         (format!("unix:{}", dead.display()), 4, "nothing listens there any more"),

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::net::{accept, listener, peer, read_all, read_what_comes, reset};
+use crate::support::net::{RefusingPort, accept, listener, peer, read_all, read_what_comes, reset};
 use crate::support::wirecat;
 
 /// A connection is made and nothing else: no byte either way, and stdin is not read.
@@ -29,12 +29,12 @@ fn a_probe_connects_and_says_nothing() {
 
 #[test]
 fn a_probe_of_nothing_fails_as_a_connection_does() {
-    let (closed, address) = listener();
-    drop(closed);
-    let ended = wirecat(["tcp-connect", "-z", &address]).run().code(4);
+    let nobody = RefusingPort::new();
+    let address = nobody.address.as_str();
+    let ended = wirecat(["tcp-connect", "-z", address]).run().code(4);
     ended.says("connection refused (nothing listens there)");
     wirecat(["tcp-connect", "-z", "nosuch.invalid:80"]).run().code(3);
-    let ended = wirecat(["tcp-connect", "-z", "--wait", "300ms", &address]).run().code(4);
+    let ended = wirecat(["tcp-connect", "-z", "--wait", "300ms", address]).run().code(4);
     assert!(ended.took >= Duration::from_millis(300), "{:?}", ended.took);
 }
 

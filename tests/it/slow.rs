@@ -61,7 +61,7 @@ fn slow_and_good(server: &mut Running, address: &str) -> (TcpStream, JoinHandle<
 #[test]
 fn a_client_that_drains_nothing_is_kicked() {
     for policy in [&[][..], &["--slow", "kick"]] {
-        let args = [policy, &["--slow-after", "200ms", "--conns", "2"]].concat();
+        let args = [policy, &["--slow-after", "2s", "--conns", "2"]].concat();
         let (mut server, address) = serve(&args);
         let (slow, good) = slow_and_good(&mut server, &address);
         let fed = feed(&mut server);
@@ -77,7 +77,7 @@ fn a_client_that_drains_nothing_is_kicked() {
 /// `drop`: it misses whole messages, which are counted, and stays.
 #[test]
 fn a_client_that_drains_nothing_may_miss_messages() {
-    let args = ["--slow", "drop", "--slow-after", "200ms", "--conns", "2", "--frame", "line"];
+    let args = ["--slow", "drop", "--slow-after", "2s", "--conns", "2", "--frame", "line"];
     let (mut server, address) = serve(&args);
     let (slow, good) = slow_and_good(&mut server, &address);
     let fed = feed(&mut server);

@@ -56,7 +56,7 @@ fn a_stuck_client_is_kicked_and_the_others_get_everything() {
 #[test]
 fn with_slow_drop_a_stuck_client_misses_whole_messages_which_are_counted() {
     const LINES: usize = 300_000;
-    let arguments = ["--slow", "drop", "--slow-after", "100ms", "--frame", "line"];
+    let arguments = ["--slow", "drop", "--slow-after", "2s", "--frame", "line"];
     let (mut server, _, stuck, others) = server_and_clients(&arguments);
     let readers = read_all_apart(others);
     let line = |number| format!("line {number:06} of many, each as long as any other\n");

@@ -240,7 +240,7 @@ fn a_peer_on_a_unix_socket_cannot_see_it() {
 /// One that is closed for being too slow has not had all that was for it.
 #[test]
 fn a_client_that_is_too_slow_is_cut() {
-    let arguments = ["tcp-serve", "--slow-after", "200ms", "-O", "sndbuf=4096", "127.0.0.1:0"];
+    let arguments = ["tcp-serve", "--slow-after", "2s", "-O", "sndbuf=4096", "127.0.0.1:0"];
     let mut server = wirecat(arguments).stdin(file()).start();
     let address = server.address();
     let slow = connect_narrow(&address);

@@ -51,7 +51,7 @@ fn a_message_waits_for_its_connection() {
 #[test]
 fn a_message_that_waited_in_vain_is_told() {
     let nobody = RefusingPort::new();
-    let mut client = driven(&format!("tcp-connect --wait 500ms {}", nobody.address)).start();
+    let mut client = driven(&format!("tcp-connect --wait 4s {}", nobody.address)).start();
     client.say("{\"send\":\"early\"}\n");
     client.wait_for_event("sent");
     let ended = client.wait_open().code(4);

@@ -217,7 +217,7 @@ fn a_dialed_connection_has_the_limits_of_all() {
     let (record, said) = (directory.path().join("r.ndjson"), directory.path().join("said"));
     let (listener, address) = listener();
     let mut server = driven(&format!(
-        "tcp-serve --frame u32 --max-frame 100 --idle-timeout 500ms --record {} 127.0.0.1:0",
+        "tcp-serve --frame u32 --max-frame 100 --idle-timeout 3s --record {} 127.0.0.1:0",
         record.display()
     ))
     .with(|command| {

@@ -27,7 +27,7 @@ fn a_peer_that_is_not_there_is_a_connect_failed_and_no_loss() {
     let address = &nobody.address;
     let (_silent, slow, _waiting) = silent_listener();
     for command in ["tcp-connect", "tcp-serve 127.0.0.1:0"] {
-        let mut run = driven(&format!("{command} --connect-timeout 300ms")).start();
+        let mut run = driven(&format!("{command} --connect-timeout 2s")).start();
         order(&mut run, &[json!({"connect": address}), json!({"connect": slow})]);
         run.wait_for_events("connect-failed", 2);
         let ended = run.wait().code(0);
@@ -67,7 +67,7 @@ fn a_connection_in_the_making_is_closed_by_its_number() {
 #[test]
 fn the_end_gives_up_what_is_in_the_making() {
     let (_silent, address, _waiting) = silent_listener();
-    for (word, code) in [("quit", Some(0)), ("term", None), ("-w 300ms", Some(124))] {
+    for (word, code) in [("quit", Some(0)), ("term", None), ("-w 3s", Some(124))] {
         let limit = if word.starts_with('-') { word } else { "" };
         let mut pool = pool(&format!("--connect-timeout 300s {limit}"));
         order(&mut pool, &[json!({"connect": address})]);
@@ -91,10 +91,9 @@ fn the_end_gives_up_what_is_in_the_making() {
 #[test]
 fn the_end_of_the_commands_waits_for_connections_in_the_making() {
     let (listener, address) = listener();
-    let (gone, nobody) = self::listener();
-    drop(gone);
+    let nobody = RefusingPort::new();
     let mut pool = pool("");
-    order(&mut pool, &[json!({"connect": address}), json!({"connect": nobody})]);
+    order(&mut pool, &[json!({"connect": address}), json!({"connect": nobody.address})]);
     let ended = pool.wait().code(0);
     answer(&ended, "connected", 1);
     answer(&ended, "connect-failed", 2);

@@ -59,8 +59,7 @@ fn a_full_queue_pauses_the_commands() {
     let commands = flood(1) + "{\"send\":\"for two\",\"to\":2}\n{\"list\":true}\n";
     let told = thread::spawn(move || stdin.write_all(commands.as_bytes()));
     server.wait_for_event("sent");
-    // Time has to pass for nothing to happen.
-    thread::sleep(Duration::from_millis(500));
+    wait_until_idle(&server);
     assert!(!told.is_finished(), "the commands were not paused");
     let peak = proc::peak_kib(server.pid());
     let got = read_exactly(&one, COUNT * 1001);

@@ -250,7 +250,7 @@ fn connections_that_are_paused_hold_nothing() {
 /// Without `--paused` the same holds back one peer and no other; its silence is not its own.
 #[test]
 fn a_peer_is_held_back_until_it_is_resumed() {
-    let (mut server, address) = server("--idle-timeout 1s");
+    let (mut server, address) = server("--idle-timeout 4s");
     let (one, mut two) = (client(&mut server, &address), client(&mut server, &address));
     SockRef::from(&one).set_send_buffer_size(8192).expect("a small buffer");
     server.say("{\"pause\":1}\n{\"list\":true}\n");

@@ -180,7 +180,7 @@ fn a_run_that_ends_cuts_the_sender_of_what_is_not_decoded() {
 #[test]
 fn to_decode_takes_nothing_of_the_time_to_read() {
     let frame = framed(&pickle(TUPLES, 8 * MIB));
-    let (mut server, address) = serve(&["--read-timeout", "3s", "--idle-timeout", "3s"]);
+    let (mut server, address) = serve(&["--read-timeout", "5s", "--idle-timeout", "5s"]);
     let mut one = connect(&address);
     one.set_read_timeout(Some(4 * PATIENCE)).expect("a timeout");
     one.write_all(&frame).expect("it is taken");

@@ -86,7 +86,7 @@ fn a_client_tells_a_difference_and_ends() {
     });
     let end = |dir| format!("\"eof\",\"conn\":1,\"dir\":\"{dir}\"");
     let file = place.write("end", &ASK.replace(&end("in"), &end("out")));
-    let args = ["tcp-connect", "--idle-timeout", "300ms", "--replay", &file, &open.address];
+    let args = ["tcp-connect", "--idle-timeout", "3s", "--replay", &file, &open.address];
     wirecat(args).run().code(124).says("expected the end, which did not come");
     open.join();
 }

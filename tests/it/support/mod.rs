@@ -97,7 +97,7 @@ impl Program {
     pub(crate) fn start(mut self) -> Running {
         proc::let_children_hear_signals();
         let (started, busy) = (Instant::now(), load::of_this_thread());
-        let mut child = self.command.spawn().expect("the program starts");
+        let mut child = proc::spawn(&mut self.command).expect("the program starts");
         let stdin = child.stdin.take();
         let stdin = match (self.input, stdin) {
             (Some(bytes), Some(mut stdin)) => {

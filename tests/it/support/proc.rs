@@ -1,7 +1,8 @@
 //! What Linux tells about a process from outside.
 
 use std::fs::read_to_string;
-use std::sync::{Arc, Once};
+use std::process::{Child, Command};
+use std::sync::{Arc, Once, PoisonError, RwLock};
 use std::time::Duration;
 
 use libc::{SIGHUP, SIGINT};
@@ -56,6 +57,21 @@ pub(crate) fn let_children_hear_signals() {
             }
         }
     });
+}
+
+/// Held where a child is made, which has all sockets of this process until its program runs.
+static CHILDREN: RwLock<()> = RwLock::new(());
+
+/// Starts a child; [`unshared`] waits meanwhile.
+pub(crate) fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    let _guard = CHILDREN.read().unwrap_or_else(PoisonError::into_inner);
+    command.spawn()
+}
+
+/// Makes something, and takes it away, that no child has a copy of, which would keep it alive.
+pub(crate) fn unshared<T>(make: impl FnOnce() -> T) -> T {
+    let _guard = CHILDREN.write().unwrap_or_else(PoisonError::into_inner);
+    make()
 }
 
 impl Program {

@@ -17,7 +17,7 @@ use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::Winsize;
 
-use super::proc::let_children_hear_signals;
+use super::proc::{let_children_hear_signals, spawn};
 use super::{PATIENCE, forget_colors};
 
 /// The two ends of a new terminal: the person's and the program's.
@@ -60,7 +60,7 @@ impl Terminal {
         command.env("PS1", "$ ").env("TERM", kind);
         forget_colors(&mut command);
         command.stdin(end()).stdout(end()).stderr(end());
-        let child = command.spawn().expect("setsid of util-linux");
+        let child = spawn(&mut command).expect("setsid of util-linux");
         let mut reader = master.try_clone().expect("a descriptor");
         let (sender, screen) = channel();
         thread::spawn(move || {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::support::datagrams::uninterrupted;
+use crate::support::proc::unshared;
 use crate::support::{PATIENCE, wirecat};
 
 fn bound(path: &Path) -> UnixDatagram {
@@ -63,7 +64,7 @@ fn a_sender_has_the_name_that_it_is_bound_to() {
     let at = |name: &str| directory.path().join(name);
     let (server, own) = (bound(&at("server")), at("own"));
     // A file that a dead socket has left is replaced.
-    drop(UnixDatagram::bind(&own).unwrap());
+    unshared(|| drop(UnixDatagram::bind(&own).unwrap()));
     let [to, from] = ["server", "own"].map(|name| format!("unix:{}", at(name).display()));
     let asker = wirecat(["udp-send", "--reply=30s", "-c", "1", "--bind", &from, &to]);
     let asker = asker.input("question").start();
