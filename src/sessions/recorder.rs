@@ -54,7 +54,7 @@ pub struct RecordTarget {
 }
 
 impl RecordTarget {
-    /// Reads what was typed. Where it does not say the form, the name of the file does.
+    /// Reads what was typed. Where it names no form, the extension of the file decides.
     pub fn new(typed: &OsStr) -> Self {
         let bytes = typed.as_bytes();
         let (file, is_capture) = match bytes.strip_prefix(b"pcapng:") {
@@ -321,6 +321,8 @@ impl Recorder for FileRecorder {
     }
 
     fn end(&mut self) -> Result<(), Failure> {
+        // The secrets of this turn belong ahead of its packets, which the wait below may write.
+        self.write();
         if self.has_reader && matches!(self.state, State::Good) {
             // An error comes again with the next write.
             let is_done = self.write_what_is_taken(PATIENCE);
@@ -346,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_once_and_ends_the_recording() {
+    fn a_failure_is_reported_once_and_ends_the_recording() {
         let mut recorder =
             FileRecorder::create(&RecordTarget::new("/dev/full".as_ref())).unwrap().unwrap();
         recorder.record(&flow(), Observation::Opened);

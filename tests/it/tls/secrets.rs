@@ -60,6 +60,44 @@ fn a_capture_carries_the_secrets_that_open_it() {
     }
 }
 
+/// The types of the blocks that a capture consists of, each of which names its length at both ends.
+#[track_caller]
+fn blocks(mut capture: &[u8]) -> Vec<u32> {
+    let word = |bytes: &[u8], at: usize| {
+        u32::from_ne_bytes(bytes.get(at..at + 4).expect("a word").try_into().unwrap())
+    };
+    let mut types = Vec::new();
+    while !capture.is_empty() {
+        let length = word(capture, 4) as usize;
+        assert!((12..=capture.len()).contains(&length), "{length} behind {types:x?}");
+        assert_eq!(word(capture, length - 4) as usize, length, "behind {types:x?}");
+        types.push(word(capture, 0));
+        capture = &capture[length..];
+    }
+    types
+}
+
+/// A run that ends in the turn of its handshake has secrets and packets to write at its end.
+#[test]
+fn a_capture_in_a_pipe_is_whole_where_its_secrets_come_last() {
+    const SECRETS: u32 = 0xa;
+    const PACKET: u32 = 6;
+    let files = Files::new();
+    let (server, port) = serve(&files, SERVER);
+    let log = files.path("log");
+    let ended = client(&files, "--tls --tls-ca @ca.pem -z --record pcapng:-", port)
+        .with(|command| {
+            command.env("SSLKEYLOGFILE", &log);
+        })
+        .run()
+        .code(0);
+    let types = blocks(&ended.stdout);
+    let secrets = types.iter().position(|one| *one == SECRETS).expect("a block of secrets");
+    // Those of the handshake itself may be written in an earlier turn.
+    assert!(types[secrets..].contains(&PACKET), "{types:x?}");
+    stop(server);
+}
+
 #[test]
 fn a_log_of_secrets_is_for_its_owner_alone() {
     let files = Files::new();
