@@ -9,7 +9,7 @@ use crate::sockets::Endpoint;
 
 /// Descriptors that the clients do not get: ours, and those that it takes to start a child.
 const RESERVED: u64 = 20;
-/// Clients that are being told that there is no place. As many more wait in the backlog.
+/// Clients that are being sent a refusal at once. Others wait in the backlog.
 const TURNED_AWAY: usize = 64;
 
 /// The rules for new clients, and whether any are accepted now.
@@ -31,9 +31,9 @@ pub(crate) struct Admission {
     max_clients: Option<usize>,
     /// `--max-per-address`: how many of them each address has, and the address of each.
     per_address: Option<(PerAddress, IdMap<IpAddr>)>,
-    /// What a client beyond that is told, in place of waiting in the backlog.
+    /// What a client beyond that is sent, in place of waiting in the backlog.
     refusal: Option<&'static [u8]>,
-    /// Those that are being told, and are not gone yet.
+    /// Those that are being refused so, and are not gone yet.
     turned_away: Vec<Id>,
     /// How many can be served with the descriptors that this process may have, where one client
     /// takes several.
@@ -99,12 +99,12 @@ impl Admission {
         Some(refusal)
     }
 
-    /// Has clients beyond `--max-clients` be told so.
+    /// Has clients beyond `--max-clients` sent a refusal.
     pub(crate) fn refuse_with(&mut self, refusal: &'static [u8]) {
         self.refusal = Some(refusal);
     }
 
-    /// What one more client is told that is not taken beside so many others, where it is told anything.
+    /// What one more client is sent that is not admitted beside so many others, where it is sent anything.
     pub(crate) fn turn_away(&mut self, id: Id, clients: usize) -> Option<&'static [u8]> {
         let refusal =
             self.refusal.filter(|_| self.max_clients.is_some_and(|most| clients >= most))?;
@@ -174,8 +174,9 @@ impl Admission {
         if std::mem::replace(&mut self.accepting, accepting) == accepting {
             return None;
         }
-        // Under `--max-clients` waiting in the backlog is what the user asked for.
-        Some(Change { accepting, exhausted: crowded && self.max_clients.is_none() })
+        // At `--max-clients` waiting in the backlog is what the user asked for.
+        let is_asked_for = self.max_clients.is_some_and(|most| clients >= most);
+        Some(Change { accepting, exhausted: crowded && !is_asked_for })
     }
 
     /// Whether new clients are accepted, as far as it was decided.
@@ -229,6 +230,13 @@ mod tests {
         assert_eq!(change, Some(Change { accepting: false, exhausted: true }));
         admission.limit_descriptors(10, 3, 1);
         assert_eq!(admission.update(0, false).map(|change| change.accepting), Some(true));
+        // More clients than that are asked for, and never served: that is to be reported as well.
+        for (max_clients, exhausted) in [(100, true), (6, false)] {
+            let mut admission = self::admission(None, Some(max_clients));
+            admission.limit_descriptors(40, 3, 1);
+            let change = admission.update(6, false);
+            assert_eq!(change, Some(Change { accepting: false, exhausted }), "{max_clients}");
+        }
     }
 
     #[test]
