@@ -136,7 +136,7 @@ impl MemberService {
         self.reconnects && !core.is_ending() && !core.input.progress().ended
     }
 
-    /// Says that lines were left, where nothing else has decided how the run ends.
+    /// Reports that lines were left, where nothing else has decided how the run ends.
     fn report_unsent(&self, context: &mut Context<'_>) {
         let is_message = |line: &&Bytes| self.dialect.is_message(line);
         let count = self.waiting.iter().filter(is_message).count();
@@ -162,13 +162,14 @@ impl StreamService for MemberService {
     fn on_stdin(&mut self, context: &mut Context<'_>, bytes: &[u8], eof: bool) {
         let event = self.frontend.take_input(context.core, bytes, eof);
         for line in event.lines {
+            // Behind a farewell that waits for its turn nothing more is sent.
+            if self.leaves {
+                break;
+            }
             let text = readable(&line);
             let command = self.dialect.parse_typed(&text);
             self.leaves = matches!(command, ChatCommand::Quit(_));
             self.send_line(context, &command, &line);
-            if self.leaves {
-                break;
-            }
         }
         if event.interrupts {
             context.end = Some(ShutdownMode::GiveUp(SIGNALLED));

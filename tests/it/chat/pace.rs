@@ -55,6 +55,20 @@ fn what_a_screen_takes_has_a_bound() {
     person.ended_with(130);
 }
 
+/// A farewell waits for its turn as lines do, and what is typed meanwhile does not put it off.
+#[test]
+fn nothing_is_sent_behind_a_farewell_that_waits() {
+    let (_host, address) = host(&[]);
+    let mut person = Person::chat(&format!("--nick ann {address}")).go();
+    person.sees("ann");
+    person.pastes(&"a line\n".repeat(30));
+    person.types("\r");
+    person.sees("lines waiting");
+    person.types("/quit\r");
+    person.types("too late\r");
+    person.ended_with(0);
+}
+
 #[test]
 fn piped_lines_wait_with_a_word_unless_it_is_quiet() {
     let (_host, address) = host(&[]);
