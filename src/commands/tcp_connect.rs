@@ -124,7 +124,7 @@ pub(super) fn config(args: &ConnectArgs, mut report: Settings) -> Result<Connect
     if let Some(name) = args.tls.tls.as_deref().or(args.starttls.map(|_| "")) {
         routes.starttls = args.starttls;
         let to = (&mut routes, &mut common);
-        args.trust.apply(name, Some(&args.identity), address.as_ref(), to)?;
+        args.trust.apply(name, &args.identity, address.as_ref(), to)?;
     }
     let route = address.map(|address| stream::route(address, &routes)).transpose()?;
     Ok(Connect {

@@ -45,8 +45,8 @@ pub struct ServeArgs {
     pub addresses: Vec<OsString>,
 
     /// Answer TEXT: on accept, or to each message with --frame
-    // clap makes the group from its members, and a group admits one of them unless it is told
-    // otherwise.
+    // clap makes the group from its members, and a group admits one of them unless `multiple`
+    // is set.
     #[arg(long, value_name = "TEXT", group = "handler", help_heading = "Handlers (at most one)")]
     pub reply: Option<OsString>,
     /// Pass each client's messages to all others and to stdout
@@ -183,7 +183,7 @@ pub(super) fn config(args: &ServeArgs, mut report: Settings) -> Result<Serve, Fa
                 return Err(refuse("--forward", cause));
             }
             let identity = IdentityArgs { tls_cert: None, tls_key: None, ..args.identity.clone() };
-            args.trust.apply("", Some(&identity), Some(address), (options, &mut common))?;
+            args.trust.apply("", &identity, Some(address), (options, &mut common))?;
             options.starttls = args.starttls;
         }
     }

@@ -22,7 +22,7 @@ use crate::sockets::{Address, Host};
 #[derive(Args, Clone, Debug)]
 pub struct TlsArgs {
     /// Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]
-    // As NAME is optional, it can only be told from the next word by the `=`.
+    // As NAME is optional, only the `=` keeps it apart from the next word.
     #[arg(
         long,
         value_name = "NAME",
@@ -127,12 +127,12 @@ impl TrustArgs {
         self.tls_pin.is_empty() && !self.tls_insecure
     }
 
-    /// Has the connections of a route go through TLS, and notes what is to be said about that.
+    /// Has the connections of a route go through TLS, and notes the warnings about that.
     #[cold]
     pub(super) fn apply(
         &self,
         name: &str,
-        identity: Option<&IdentityArgs>,
+        identity: &IdentityArgs,
         address: Option<&Address>,
         (routes, common): (&mut RouteOptions, &mut Common),
     ) -> Result<(), Failure> {
@@ -142,16 +142,15 @@ impl TrustArgs {
         if self.checks_name() && !is_named {
             return Err(refuse("--tls", "this kind of address has no host name: write --tls=NAME"));
         }
-        let alpn = identity.map(|it| it.alpn.clone()).unwrap_or_default();
-        check_alpn(&alpn)?;
+        check_alpn(&identity.alpn)?;
         let tls = ClientTls::new(&ClientTlsOptions {
             name: (!name.is_empty()).then(|| name.to_owned()),
             authorities: self.tls_ca.clone(),
             insecure: self.tls_insecure,
             pins,
             min_days: self.tls_min_days,
-            identity: identity.and_then(IdentityArgs::files),
-            alpn,
+            identity: identity.files(),
+            alpn: identity.alpn.clone(),
             key_log: key_log()?,
         })?;
         common.warnings.extend_from_slice(tls.warnings());
@@ -165,7 +164,7 @@ impl TrustArgs {
 }
 
 impl ServerTlsArgs {
-    /// Has the clients of listeners go through TLS where that is asked for, and notes what is to be said
+    /// Has the clients of listeners go through TLS where that is asked for, and notes the warnings
     /// about that.
     #[cold]
     pub(super) fn apply<'a>(

@@ -104,7 +104,7 @@ pub(crate) struct Profile {
     pub(crate) losses: Losses,
     /// SIGTERM has what has arrived read before the run ends.
     pub(crate) drains: bool,
-    /// What comes goes out again: a long message comes with [`Message::wire`].
+    /// What is received goes out again: a long message has [`Message::wire`].
     pub(crate) passes_on: bool,
 }
 
@@ -207,8 +207,8 @@ pub(crate) trait StreamService {
     /// The queue of a connection takes data again.
     fn drained(&mut self, _context: &mut Context<'_>, _id: Id) {}
 
-    /// A connection that was dialed is gone: whether another one follows. `reconnects` says that
-    /// `--reconnect` asks for one.
+    /// A connection that was dialed is gone: whether another one follows. `reconnects` is set
+    /// where `--reconnect` asks for one.
     fn redial(&self, core: &Core, reconnects: bool, end: &End) -> Redial {
         Redial::after_loss(reconnects, core.input.progress(), end)
     }
@@ -289,7 +289,6 @@ pub(crate) trait StreamService {
 pub(super) fn of(
     handling: Handling,
     replay: Option<&Replay>,
-    queue: usize,
     common: &Common,
     encoder: MessageEncoder,
 ) -> Result<Box<dyn StreamService>, Failure> {
@@ -302,14 +301,10 @@ pub(super) fn of(
         Handling::Reply(text) => Box::new(Reply::new(&text, &encoder)?),
         Handling::Discard => Box::new(Discard),
         Handling::Save(directory) => Box::new(Save::new(directory, common.output.form)),
-        Handling::Forward(route) => Box::new(Proxy::forward(*route, queue)),
-        Handling::Exec(program) => Box::new(Proxy::exec(program, queue)),
+        Handling::Forward(route) => Box::new(Proxy::forward(*route)),
+        Handling::Exec(program) => Box::new(Proxy::exec(program)),
     })
 }
-
-/// Bytes that may wait for the child of a client, or for its connection, before the other one is
-/// paused.
-const RELAY_QUEUE: usize = 256 * 1024;
 
 /// The service of `tcp-connect`: `--replay`, `--exec`, `-z`, or stdin and stdout.
 pub(super) fn of_client(
@@ -319,7 +314,7 @@ pub(super) fn of_client(
 ) -> Box<dyn StreamService> {
     match (replay, exec) {
         (Some(replay), _) => Box::new(Playback::new(replay, true)),
-        (None, Some(program)) => Box::new(Proxy::exec(program, RELAY_QUEUE)),
+        (None, Some(program)) => Box::new(Proxy::exec(program)),
         (None, None) => match probe {
             Some((route, dialing)) => Box::new(PortProbe::new(route, dialing)),
             None => Box::new(Stdio),

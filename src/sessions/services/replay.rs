@@ -1,4 +1,4 @@
-//! `--replay` on streams: plays a recorded conversation on each connection, and compares what comes
+//! `--replay` on streams: plays a recorded conversation on each connection, and compares what is received
 //! with the recording.
 //!
 //! | | `tcp-serve` | `tcp-connect` |

@@ -54,7 +54,7 @@ impl StreamService for Save {
         }
     }
 
-    /// What comes behind a failure is not taken.
+    /// Nothing is taken after a failure.
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
         if self.failed.is_some() || !context.core.take_message(message.payload) {
             return;

@@ -105,7 +105,7 @@ impl StreamService for Hub {
         };
         match appended {
             Ok(()) => self.count += 1,
-            // What came in as a frame goes out as one, with one exception: an object that repeats
+            // What was received as a frame goes out as one, with one exception: an object that repeats
             // itself can be larger when written out.
             Err(error) => {
                 let cause = error.to_string();

@@ -103,8 +103,8 @@ pub(crate) struct Streams {
     making: Making,
     /// What the service is.
     pub(crate) profile: Profile,
-    /// Bytes that may wait for one connection.
-    queue: usize,
+    /// Bytes that may wait for one connection, and for its upstream.
+    pub(crate) queue: usize,
     /// Connections are not read, because of stdout or of a queue that blocks.
     paused: bool,
     /// Those that may be read again, and may have messages that were read before and had to wait.
@@ -146,7 +146,7 @@ pub(crate) struct Connection {
     held: bool,
     /// Its unfinished message waits for those of others.
     waits: bool,
-    /// Which of what it sends is read, where commands say so.
+    /// Which of what it sends is read, where commands ask for that.
     reads: Option<Box<ReadControl>>,
     /// Messages that it was not sent.
     pub(crate) skipped: u64,
@@ -252,7 +252,7 @@ impl Streams {
     }
 
     /// A listener that is asked to stop has served all whom it could: that some peers did not keep
-    /// their side of it says nothing about it. What failed on this side does.
+    /// their side of it is no failure of it. What failed on this side does.
     pub(crate) fn forgive_peers(&mut self) {
         self.worst = self.own;
     }

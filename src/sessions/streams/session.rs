@@ -52,27 +52,27 @@ impl StreamSession {
         let encoder = MessageEncoder::new(&config.common.wire);
         let greet = config.greet.as_ref().map(|text| encoder.text("--greet", text)).transpose()?;
         let first = greet.map(|text| (text, 0)).into_iter().chain(preset);
-        let Serve { handling, replay, queue, frame_total, routes, .. } = config;
+        let Serve { handling, replay, frame_total, routes, .. } = config;
         // Each recorded conversation is played once.
         let played = replay.as_ref().map(|replay| replay.scripts.len() as u64);
-        let service = services::of(handling, replay.as_ref(), queue, &config.common, encoder)?;
+        let service = services::of(handling, replay.as_ref(), &config.common, encoder)?;
         let core = Core::new(config.common, console, input);
         let admission = Admission::new(config.access, config.conns.or(played), config.max_clients)
             .per_address(config.max_per_address);
-        let backlog = Backlog { queue, slow: config.slow, frames: frame_total };
+        let backlog = Backlog { queue: config.queue, slow: config.slow, frames: frame_total };
         let mut session = Self::new(core, service, admission, backlog, listeners);
         session.first.extend(first);
         session.streams.openings = Openings::new(routes, Duration::ZERO);
         Ok(session)
     }
 
-    /// `tcp-connect`: a session that dials, or waits for commands that say where to.
+    /// `tcp-connect`: a session that dials, or waits for commands that name an address.
     pub fn connect(pool: &Pool, config: Connect, console: Console, input: InputReader) -> Self {
         let Connect { common, route, routes, dialing, probe, exec, replay } = config;
         let probed = probe.then_some((route.as_ref(), dialing));
+        let backlog = Backlog::of_client(&common.wire, &input, exec.as_ref());
         let service = services::of_client(replay.as_ref(), exec, probed);
         let dialer = route.map(|route| Dialer::new(route, common.limits.wait, dialing, pool.now()));
-        let backlog = if input.has_commands() { Backlog::of_pool(&common.wire) } else { DIALED };
         let mut openings = Openings::new(routes, dialing.settle);
         openings.is_unbound = dialer.is_none();
         let core = Core::new(common, console, input);
@@ -147,7 +147,7 @@ impl StreamSession {
         children::exec(program, &ready::environment(reached))
     }
 
-    /// Says how many descriptors this process may have, where that is known.
+    /// Sets how many descriptors this process may have, where that is known.
     pub fn limit_descriptors(&mut self, limit: Option<u64>) {
         let (each, listeners) = (self.streams.profile.descriptors, self.streams.listeners.len());
         if let Some(limit) = limit {

@@ -9,8 +9,10 @@ use crate::close::CloseReason;
 use crate::event_loop::{Id, IdMap, Pool, SendOutcome, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::slow::{Policy, SlowAction, SlowRules};
+use crate::sessions::children::Program;
 use crate::sessions::config::Wire;
 use crate::sessions::core::Core;
+use crate::sessions::input::InputReader;
 use crate::sessions::timers;
 
 /// What may wait for a connection that is dialed. The kernel's own buffer is behind it, so that little
@@ -29,8 +31,19 @@ pub(crate) struct Backlog {
 }
 
 impl Backlog {
-    /// What may wait in a pool that commands make: one that is stuck does not hold the others up.
-    pub(super) fn of_pool(wire: &Wire) -> Self {
+    /// What may wait for the connections of a client: for one, for one with a child, or for each of a pool
+    /// that commands make.
+    pub(super) fn of_client(wire: &Wire, input: &InputReader, child: Option<&Program>) -> Self {
+        match child {
+            // The child has a socket of its own, whose buffer is as large.
+            Some(_) => Self { queue: 256 * 1024, ..DIALED },
+            None if input.has_commands() => Self::of_pool(wire),
+            None => DIALED,
+        }
+    }
+
+    /// One connection of a pool that is stuck does not hold the others up.
+    fn of_pool(wire: &Wire) -> Self {
         let slow = SlowRules { policy: None, after: Duration::from_secs(1) };
         Self { slow, frames: wire.max.max(64 << 20), ..DIALED }
     }
@@ -151,7 +164,7 @@ impl SlowPolicy {
         !connection.send.skips()
     }
 
-    /// Notes what became of a send to a connection, one of `count`; `by_peer` says that another one
+    /// Notes what became of a send to a connection, one of `count`; with `by_peer` another one
     /// sent it.
     pub(super) fn sent(
         &mut self,

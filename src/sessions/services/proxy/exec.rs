@@ -145,7 +145,7 @@ impl Proxy {
         }
         let title = context.streams.title(connection);
         match children.start(context.pool, &mut context.core.children, (id, title), env) {
-            Ok(upstream) => self.relays.join(context.pool, id, upstream, self.queue),
+            Ok(upstream) => self.relays.join(context.pool, id, upstream, context.streams.queue),
             Err(failure) => match context.streams.scope() {
                 Scope::Connection => report_missing(context, id, &failure, UNSERVED),
                 Scope::Run => {

@@ -172,6 +172,6 @@ impl Proxy {
         agreed::report(context.core, context.pool, *id, Some(connection.number), &new.peer);
         drop(dialer.take(client));
         dialer.titles.insert(*id, format!("{peer} for {}", connection.title()));
-        self.relays.join(context.pool, client, Upstream::connection(*id), self.queue);
+        self.relays.join(context.pool, client, Upstream::connection(*id), context.streams.queue);
     }
 }

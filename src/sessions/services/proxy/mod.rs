@@ -35,23 +35,21 @@ enum Upstreams {
 pub(super) struct Proxy {
     upstreams: Upstreams,
     relays: Relays,
-    /// Bytes that may wait for one side of a pair.
-    queue: usize,
     /// The connections whose bytes are shown as they pass: the number of each, and its peer.
     watched: IdMap<(u64, String)>,
 }
 
 impl Proxy {
-    pub(super) fn forward(route: Route, queue: usize) -> Self {
-        Self::new(Upstreams::Forward(Box::new(UpstreamDialer::new(route))), queue)
+    pub(super) fn forward(route: Route) -> Self {
+        Self::new(Upstreams::Forward(Box::new(UpstreamDialer::new(route))))
     }
 
-    pub(super) fn exec(program: Program, queue: usize) -> Self {
-        Self::new(Upstreams::Exec(Box::new(ExecChildren::new(program))), queue)
+    pub(super) fn exec(program: Program) -> Self {
+        Self::new(Upstreams::Exec(Box::new(ExecChildren::new(program))))
     }
 
-    fn new(upstreams: Upstreams, queue: usize) -> Self {
-        Self { upstreams, queue, relays: Relays::default(), watched: IdMap::default() }
+    fn new(upstreams: Upstreams) -> Self {
+        Self { upstreams, relays: Relays::default(), watched: IdMap::default() }
     }
 
     fn stop(&mut self, context: &mut Context<'_>) {
@@ -213,7 +211,7 @@ impl StreamService for Proxy {
         self.relays.close(context.pool, reason, at_once);
     }
 
-    /// A connection without an upstream has heard nothing of it yet.
+    /// A connection whose upstream has not ended is still owed data.
     fn is_owed(&self, id: Id) -> bool {
         !self.relays.has_ended(id)
     }

@@ -11,12 +11,12 @@ use std::time::Instant;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool};
 
-/// The end of a connection whose upstream has nothing more to say.
+/// The end of a connection whose upstream sends no more.
 const UPSTREAM_DONE: CloseReason = CloseReason::new(Cause::Host, Detail::Fin);
 /// The end of a connection whose upstream was lost, or never came to be.
 pub(super) const UPSTREAM_LOST: CloseReason = CloseReason::new(Cause::Error, Detail::Upstream);
 
-/// Whether a connection came to its end with everything said, by one side or both.
+/// Whether a connection ended in order, with nothing unsent.
 pub(super) fn is_in_order(end: &End) -> bool {
     matches!(end.reason, CloseReason::PEER | UPSTREAM_DONE) && end.unsent.is_empty()
 }
@@ -24,9 +24,9 @@ pub(super) fn is_in_order(end: &End) -> bool {
 /// The channels of an upstream; those of a connection are one and the same.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Upstream {
-    /// It is sent what the connection says.
+    /// It is sent what the connection sends.
     pub(super) sink: Id,
-    /// What it says is sent to the connection.
+    /// What it sends goes to the connection.
     pub(super) source: Id,
 }
 
@@ -61,12 +61,12 @@ struct Relay {
     source: Option<Id>,
     /// The upstream is one connection, which is lost as a whole.
     duplex: bool,
-    /// Nobody reads the sink any more, whatever the socket says.
+    /// Nobody reads the sink any more, though its socket may still be open.
     reader_gone: bool,
 }
 
 impl Relay {
-    /// Whether all that the upstream had to say has been read.
+    /// Whether all that the upstream sends has been read.
     fn has_ended(&self) -> bool {
         self.upstream_ended || self.source.is_none()
     }
@@ -90,13 +90,12 @@ pub(super) struct Relays {
 }
 
 impl Relays {
-    /// Makes a relay of a connection and an upstream, of whom each may have so many bytes wait for it.
+    /// Makes a relay of a connection and an upstream, which may have so many bytes wait for it, as the
+    /// connection may.
     pub(super) fn join(&mut self, pool: &mut Pool, client: Id, upstream: Upstream, queue: usize) {
         let Upstream { sink, source } = upstream;
         // A source is only read: what it gives waits in the queue of the connection.
-        for id in [client, sink] {
-            pool.set_high_mark(id, queue);
-        }
+        pool.set_high_mark(sink, queue);
         self.clients.insert(sink, client);
         self.clients.insert(source, client);
         let relay = Relay {
@@ -162,7 +161,7 @@ impl Relays {
     }
 
     /// A connection is gone. Its upstream is written what was for it, and then ended in the same
-    /// way; what the upstream still says, nobody hears.
+    /// mode; what the upstream still sends, nobody reads.
     pub(super) fn client_closed(&mut self, pool: &mut Pool, client: Id, end: &End) {
         let Some(relay) = self.relays.get_mut(&client) else { return };
         if std::mem::replace(&mut relay.client, false) {
@@ -189,8 +188,8 @@ impl Relays {
     }
 
     /// A channel of an upstream is gone. When nothing of the upstream is left, its connection is
-    /// written what was for it, and ended: with a reset where something was lost. Says whether it
-    /// was: a child that reads no more is no loss, as with pipes it never was.
+    /// written what was for it, and ended: with a reset where something was lost. Returns whether it
+    /// was: a child that reads no more is no loss, as with a pipe.
     pub(super) fn upstream_closed(&mut self, pool: &mut Pool, channel: Id, end: &End) -> bool {
         let Some(client) = self.clients.remove(channel) else { return false };
         let Some(relay) = self.relays.get_mut(&client) else { return false };
@@ -204,7 +203,7 @@ impl Relays {
                 pool.close(client, CloseReason::PEER, CloseMode::UntilAcked)
             }
             (None, None) => pool.close(client, UPSTREAM_DONE, CloseMode::UntilAcked),
-            // What the connection still says is read, and thrown away.
+            // What the connection still sends is read, and thrown away.
             (None, Some(_)) => {}
             // The child is reaped and its output read: whoever still holds its stdin open is
             // another.
@@ -215,8 +214,8 @@ impl Relays {
         is_lost
     }
 
-    /// The upstream of a connection has ended, though others may still hold what it spoke through:
-    /// what comes from there is passed on to its end, and that is the end.
+    /// The upstream of a connection has ended, though others may still hold its end of the socket:
+    /// what is read from there is passed on to its end, and then the relay ends.
     pub(super) fn reader_gone(&mut self, pool: &mut Pool, client: Id) {
         let Some(relay) = self.relays.get_mut(&client) else { return };
         relay.reader_gone = true;
@@ -227,13 +226,13 @@ impl Relays {
         }
     }
 
-    /// Whether the upstream of a connection has said all that it had to say.
+    /// Whether the upstream of a connection has ended, and all of it is read.
     pub(super) fn has_ended(&self, client: Id) -> bool {
         self.relays.get(&client).is_some_and(Relay::has_ended)
     }
 
     /// Closes all upstreams: with what is queued for them, unless `at_once`. One whose connection has
-    /// not said FIN sees that it was cut.
+    /// not sent FIN sees that it was cut.
     pub(super) fn close(&mut self, pool: &mut Pool, reason: CloseReason, at_once: bool) {
         for (channel, client) in self.clients.iter() {
             let is_cut = self.relays.get(client).is_none_or(|relay| !relay.client_ended);
