@@ -10,7 +10,7 @@
 //!
 //! It takes lines of up to 4,096 bytes, each within 30 s, and answers them. [`Pool::frame`] has a
 //! connection, or all connections of a listener, deliver [`Event::Message`]: lines, lengths, netstrings,
-//! Python objects and more ([`Framing`]). Without it, what comes is [`Event::Data`].
+//! Python objects and more ([`Framing`]). Without it, each read is one [`Event::Data`].
 //!
 //! ```
 //! use std::time::Duration;
@@ -216,13 +216,16 @@
 //! | a command of `--input` | `protocol/command/`, then `streams/commands.rs` and `datagrams/commands.rs` of `sessions` |
 //! | what the library offers | an `impl Pool` in `event_loop/`; the words that name its calls in a failure, beside those of the command line: `error::Remedy`, `commands/remedies.rs` |
 //! | what a server does with its clients | a `StreamService` in `sessions/services/`, chosen in `services/mod.rs` |
-//! | what two sides say before a stream is one of data (proxies, STARTTLS) | a `Dialogue` in `sockets/dialogue/`, put on in `sessions/config/routes.rs` |
+//! | what two sides exchange before a stream carries data (proxies, STARTTLS) | a `Dialogue` in `sockets/dialogue/`, put on in `sessions/config/routes.rs` |
 //! | what is done with datagrams | a `DatagramService` in `sessions/datagrams/` |
+//! | what a run waits for before it has a session | `sessions/startup.rs` |
+//! | which clients are admitted, and what becomes of the others | `sessions/streams/admission.rs`, `sessions/streams/refusing.rs` |
+//! | what commands have read (`pause`, `read`) | `sessions/streams/reads.rs` |
 //! | a command | `commands/<command>.rs`, its variant in `commands/cli.rs`, its session |
 //! | what `--threads` excludes, who accepts for several loops | `commands/rules/threads.rs`, `threads/mod.rs` |
 //! | which bytes pass without being looked at, and how | `sessions/streams/linking.rs`, `event_loop/link/movers.rs` |
 //! | when a direction ends, what becomes of a slow client | `protocol::relay`, `protocol::slow` |
-//! | who is trusted, what is said of a handshake of TLS that fails | `sockets/tls/trust.rs`, `sockets/tls/words.rs` |
+//! | who is trusted, the words for a handshake of TLS that fails | `sockets/tls/trust.rs`, `sockets/tls/words.rs` |
 //! | what bounds what a peer can make grow | its constant and its `debug_assert!`, and its row in `commands/limits/table.rs` |
 //!
 //! # What to know

@@ -260,7 +260,7 @@ fn record_target(typed: &OsStr) -> Result<RecordTarget, Failure> {
 
 impl RunArgs {
     /// What the run is asked to do by these options alone, on such a wire. `default` is how messages
-    /// are written where nothing was said.
+    /// are written without `--output`.
     #[cold]
     pub(super) fn common(
         &self,

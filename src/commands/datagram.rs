@@ -93,7 +93,7 @@ pub(super) fn send(
     report: Settings,
     test: Option<Test>,
 ) -> Result<SendConfig, Failure> {
-    // Whoever waits for an answer, counts them, or looks for something in them, wants to hear them.
+    // Whoever waits for an answer, counts them, or looks for something in them, wants to receive them.
     let run = &args.run;
     let wants_answers = run.wait.is_some() || run.count.is_some() || run.expect.is_some();
     let reply = args.reply.or(wants_answers.then_some(DEFAULT_ANSWER));

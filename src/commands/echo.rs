@@ -1,4 +1,4 @@
-//! `echo`: a server that sends back what comes, or with `--ping` a probe of one.
+//! `echo`: a server that sends back what it receives, or with `--ping` a probe of one.
 
 mod sockets;
 

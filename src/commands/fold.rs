@@ -51,7 +51,7 @@ fn flush(folded: &mut String, prose: &mut String, width: usize) {
     }
 }
 
-/// A row of a table: what it says stands beside the term where half of the width is left for it,
+/// A row of a table: its meaning stands beside the term where half of the width is left for it,
 /// and below it elsewhere.
 fn row(
     folded: &mut String,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_goes_on_below_what_it_says() {
+    fn a_row_goes_on_below_its_meaning() {
         let section = "Values:\n  D  500ms, 2s, 1m30s; a bare number is seconds";
         let expected = "Values:\n  D  500ms, 2s, 1m30s; a bare\n     number is seconds";
         assert_eq!(fold(section, 30), expected);

@@ -1,4 +1,4 @@
-//! Help in two sizes: `-h` fits a screen of 24 lines and 80 columns, `--help` says all. Both are made of the
+//! Help in two sizes: `-h` fits a screen of 24 lines and 80 columns, `--help` shows all. Both are made of the
 //! same definitions.
 
 use std::env;
@@ -12,7 +12,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory};
 use super::cli::Cli;
 use super::fold::{EXAMPLES, fold};
 
-/// The width where nobody says it, as clap has it.
+/// The width where nothing sets it, as clap has it.
 const WIDTH: usize = 100;
 /// The narrowest terminal that anything is done for.
 const LEAST: usize = 30;
@@ -88,7 +88,7 @@ pub(super) fn option() -> Arg {
 
 /// What a command line asks for that clap refuses, because it asks for help.
 pub(super) fn asked(words: &[OsString]) -> Option<(String, Size)> {
-    // clap finds the words that ask for it; this has it say what it has found.
+    // clap finds the words that ask for it; this has it print what it has found.
     let mark = |command: Command| {
         let name = command.get_name().to_owned();
         let long = format!("full {name}");
@@ -191,7 +191,7 @@ fn brief(command: Command, width: usize) -> Command {
         .after_help(fold(&few.join("\n"), width))
 }
 
-/// The columns of `--frame <FRAMING>`; clap cannot say it before the command is built.
+/// The columns of `--frame <FRAMING>`; clap does not know it before the command is built.
 fn columns(arg: &Arg) -> usize {
     let takes_value = arg.get_action().takes_values();
     let names = arg.get_value_names().filter(|_| takes_value).unwrap_or_default();

@@ -210,7 +210,7 @@ const WAIT_SEND: &str = "Send again once a second until the first answer, for D 
 const IDLE_SEND: &str = "End when nothing was sent or received for D, with exit status 124";
 const COUNT_FRAMES: &str = "Stop after N messages received; fewer is exit status 1 (with --frame)";
 
-/// What a command says otherwise than the definitions of its options, and behind them.
+/// The words of a command that replace those of its options' definitions, and that follow them.
 struct HelpText {
     command: &'static str,
     /// Options, by their ids, with what they mean here.

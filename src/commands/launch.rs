@@ -37,8 +37,8 @@ impl Launch {
     /// A loop that watches signals, and is recorded where that was asked for.
     ///
     /// # Errors
-    /// The system has no room for one, or the record cannot be written; what came before somebody
-    /// read the FIFO that it is written to.
+    /// The system has no room for one, or the record cannot be written; a signal or `-w` has come
+    /// before a reader of its FIFO.
     pub(super) fn new(common: &Common) -> anyhow::Result<Self> {
         let mut event_loop = bare()?;
         if let Some(target) = &common.helpers.record {
@@ -58,7 +58,7 @@ impl Launch {
         self.event_loop.pool()
     }
 
-    /// stdout, where it is used, and stdin, as the configuration says.
+    /// stdout, where it is used, and stdin, as the configuration has them.
     ///
     /// # Errors
     /// One of them cannot be used, or stdout is asked for twice.
@@ -209,7 +209,7 @@ impl Launch {
         });
     }
 
-    /// Warns of socket options; families that are opened one after the other say the same once.
+    /// Warns of socket options; families that are opened one after the other cause the same one.
     pub(super) fn warn_of_options(&mut self, texts: Vec<String>) {
         self.warnings.extend(texts.into_iter().map(|text| (Kind::SocketOption, text)));
         self.warnings.dedup();
@@ -344,7 +344,7 @@ fn report_alone(
     let event_loop = if hooks.is_empty() { None } else { bare().ok() };
     match event_loop {
         Some(mut event_loop) => {
-            // There is nobody left to hear that this failed.
+            // No place is left where this failure could be reported.
             let _ = StartupFailure::report(&mut event_loop, reporter, hooks, timeout, notices);
         }
         None => notices.iter().for_each(|notice| reporter.report(notice)),

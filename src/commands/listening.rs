@@ -1,4 +1,4 @@
-//! What a listener takes, and who is let in (`--allow`, `--deny`).
+//! What a listener takes, and which clients it admits (`--allow`, `--deny`).
 
 use std::str::FromStr;
 

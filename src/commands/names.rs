@@ -1,5 +1,5 @@
 //! Names of the command line that have to be known before anything is open: those to listen on, to
-//! bind to, and to let in. Literal addresses are found at once, and cost no thread and no turn.
+//! bind to, and to admit. Literal addresses are found at once, and cost no thread and no turn.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -67,7 +67,7 @@ pub(super) fn to_listen_on<'a>(
     addresses.into_iter().filter_map(move |address| query(address, family, Purpose::Listen))
 }
 
-/// The questions for hosts that are let in or not.
+/// The questions for the hosts of `--allow` and `--deny`.
 pub(super) fn of_access(access: &Access) -> Vec<Query> {
     let of_host = |name: &String| query(&host(name), Family::Any, Purpose::Connect);
     access.names.iter().filter_map(|(name, _)| of_host(name)).collect()
@@ -78,7 +78,7 @@ fn host(name: &str) -> Address {
 }
 
 impl Launch {
-    /// Takes the addresses of the hosts that are let in or not, whose names were looked up.
+    /// Takes the addresses of the hosts of `--allow` and `--deny`, whose names were looked up.
     ///
     /// # Errors
     /// None: a name that was not found has ended the run.

@@ -78,7 +78,7 @@ const CHAT: &[&str] = &["chat"];
 const ECHO: &[&str] = &["echo"];
 const WITH_PORTS: &[&str] = &["tcp-connect", "tcp-serve", "udp-send", "udp-listen", "chat", "echo"];
 
-/// Options that say how stdin is sent on a stream.
+/// Options about how stdin is sent on a stream.
 const SENDING: &[&str] =
     &["--send", "--input", "--chomp", "--crlf", "--rate", "--keep-open", "--quit-after"];
 /// Options that speak of the one connection of a command line.

@@ -110,7 +110,7 @@ pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen
     Ok(UdpListen { listen, to, net, addresses, broadcast: args.broadcast, replay })
 }
 
-/// What `--exec` says, and what goes with it.
+/// What `--exec` asks for, and what goes with it.
 fn peer_command(
     args: &UdpListenArgs,
     command: &str,

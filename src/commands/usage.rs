@@ -33,7 +33,7 @@ impl Audience {
         Self { settings, hooks: run.on.clone(), stdout, timeout: run.timeout }
     }
 
-    /// What can be understood of a line that is wrong: each option of its own that says how events
+    /// What can be understood of a line that is wrong: each option by itself that sets how events
     /// are reported, wherever it stands.
     fn of_line(line: &[OsString]) -> Self {
         let command = Command::new("wirecat").no_binary_name(true).disable_help_flag(true);
@@ -63,13 +63,13 @@ impl Audience {
     }
 }
 
-/// Reports what clap says about a command line (`line` has no name of the program).
+/// Reports the error of clap about a command line (`line` has no name of the program).
 #[cold]
 pub(super) fn report(error: &Error, line: &[OsString]) -> Status {
     launch::report_failure(&failure(error, line).into(), Audience::of_line(line))
 }
 
-/// What clap says, in the words of all failures.
+/// The error of clap, in the form of all failures.
 pub(super) fn failure(error: &Error, line: &[OsString]) -> Failure {
     let root = Cli::command();
     let names = line.iter().filter_map(|word| root.find_subcommand(word));

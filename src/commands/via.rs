@@ -14,7 +14,7 @@ use crate::kind::Kind;
 use crate::sessions::config::Common;
 use crate::sockets::dialogue::ViaChain;
 
-/// What `--help` has to say of it.
+/// The section of `--help` about it.
 pub(super) const PROXIES: &str = "\
 Proxies (--via):
   socks5://HOST:PORT  http://HOST:PORT   SOCKS5 (RFC 1928), HTTP CONNECT

@@ -23,7 +23,7 @@ fields! {
         /// Where there are numbers.
         sequence: Option<SequenceFigures>;
         jitter: Option<f64> = "jitter": "interarrival jitter in seconds (RFC 3550)";
-        /// Where messages say when they were sent.
+        /// Where messages carry the time when they were sent.
         latency: Option<LatencySummary>;
         /// Of a probe that was answered.
         trips: Option<RoundTrips>;

@@ -15,7 +15,7 @@ use crate::protocol::text::is_unprintable;
 
 /// Appends a notice and a newline. `now` is its `ts`.
 pub(super) fn write(notice: &Notice<'_>, tag: Option<&str>, now: SystemTime, out: &mut Vec<u8>) {
-    // A clock before 1970 is a machine that does not know the time: 0 says so.
+    // A clock before 1970 is a machine that does not know the time: 0 stands for that.
     let ts = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Style);
     // It cannot fail: a Vec takes every byte, and no field refuses to be serialised.
@@ -23,7 +23,7 @@ pub(super) fn write(notice: &Notice<'_>, tag: Option<&str>, now: SystemTime, out
     out.push(b'\n');
 }
 
-/// Appends a part of a text as it stands between the quotes of a string.
+/// Appends a part of a text as between the quotes of a string.
 pub(crate) fn escape_json(text: &str, out: &mut Vec<u8>) {
     let start = out.len();
     // It cannot fail either.
@@ -32,7 +32,7 @@ pub(crate) fn escape_json(text: &str, out: &mut Vec<u8>) {
     out.remove(start);
 }
 
-/// Compact JSON whose fractions have six decimals, nine where they say more, and whose strings are
+/// Compact JSON whose fractions have six decimals, nine where they have more, and whose strings are
 /// fit for a terminal.
 struct Style;
 
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn short_times_are_told_to_the_nanosecond() {
+    fn short_times_are_written_to_the_nanosecond() {
         for (nanos, text) in [(16_123, "0.000016123"), (2_000, "0.000002"), (1, "0.000000001")] {
             let line = json(&Notice::new(Name::Stats).secs(Duration::from_nanos(nanos)), None);
             assert!(line.ends_with(&format!("\"secs\":{text}}}\n")), "{line}");

@@ -156,7 +156,7 @@ impl Reporter {
         self.lost += u64::from(!taken);
     }
 
-    /// Says how many events stderr did not take, once it takes some again.
+    /// Reports how many events stderr did not take, once it takes some again.
     fn report_lost(&mut self) {
         let Sink::Stderr(writer) = &self.sink else { return };
         if self.lost == 0 || !writer.has_room() || !self.selects(Name::Warning) {

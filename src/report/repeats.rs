@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!          the first of its kind                 the 11th within the second
-//! absent ─────────────────────────> told ─────────────────────────────────────> summing
+//! absent ─────────────────────────> shown ────────────────────────────────────> summing
 //!    ^                               │ its second is over                          │
 //!    └───────────────────────────────┴── its second is over: the last one, with ───┘
 //!                                        how many more there were
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ten_lines_of_a_kind_are_told_and_the_rest_is_summed_up() {
+    fn ten_lines_of_a_kind_are_shown_and_the_rest_is_summed_up() {
         let (mut repeats, start) = (Repeats::default(), Instant::now());
         let (cut, slow) = ((Name::Error, Some(Kind::CutFrame)), (Name::Warning, Some(Kind::Slow)));
         let mut shown = |of, number: u32, after| {

@@ -16,7 +16,7 @@ pub struct EventSelection {
     names: u32,
     /// The events were named, rather than those that are left out.
     is_list: bool,
-    /// stderr shows what was named, whatever `-v` says.
+    /// stderr shows what was named, with `-v` or without.
     raises: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the command line says about events, and which of them a person is shown unasked.
+//! What the command line asks for about events, and which of them a person is shown unasked.
 
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
@@ -34,7 +34,7 @@ pub enum Log {
 /// When text has colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Color {
-    /// On a terminal, unless the environment says otherwise (`NO_COLOR`, `CLICOLOR_FORCE`, `TERM`).
+    /// On a terminal, unless the environment asks for something else (`NO_COLOR`, `CLICOLOR_FORCE`, `TERM`).
     #[default]
     Auto,
     /// Always.
@@ -54,7 +54,7 @@ impl Color {
     }
 }
 
-/// What the command line says about events.
+/// What the command line asks for about events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// How much is shown on stderr.

@@ -1,7 +1,7 @@
 //! What a person at a terminal gets, and a script does not.
 //!
 //! A script reads pipes and files: what it sees there is the same with and without a terminal
-//! elsewhere. Which of the three have to be one decides each piece; a blank says that it does not matter.
+//! elsewhere. Which of the three have to be one decides each piece; a blank is one that does not matter.
 //!
 //! | piece | stdin | stdout | stderr | where |
 //! |---|---|---|---|---|

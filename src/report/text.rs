@@ -73,7 +73,7 @@ pub(super) fn words_line(words: &str, palette: &Palette) -> String {
     format!("{rest}wirecat: {}{rest:#}\n", escape_words(words))
 }
 
-/// What a notice says, where a person needs it: a field that goes without saying is left out.
+/// The text of a notice, for a person: a field that adds nothing is left out.
 fn words(notice: &Notice<'_>) -> String {
     let (name, fields) = (notice.name, &notice.fields);
     let line = TextLine { words: name.as_str().to_owned(), fields };

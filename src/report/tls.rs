@@ -1,4 +1,4 @@
-//! What a `tls` event says: what the two sides of a connection have agreed on.
+//! The fields of a `tls` event: what the two sides of a connection have agreed on.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};

@@ -1,6 +1,6 @@
 //! Recordings as text: one JSON object a line (NDJSON), in the words of the events.
 //!
-//! Each socket has a number, `conn`, counted from 1 in the order of opening, and each line says
+//! Each socket has a number, `conn`, counted from 1 in the order of opening, and each line has
 //! everything about its socket, so that a line can be understood alone:
 //!
 //! ```json
@@ -184,7 +184,7 @@ impl Entry {
     }
 }
 
-/// What serde_json says, with the column where it knows one: the line is ours to tell.
+/// The error of serde_json, with the column where it knows one: the line is ours to name.
 fn in_words(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let words = text.split(" at line ").next().unwrap_or_default();

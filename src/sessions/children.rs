@@ -121,12 +121,12 @@ impl fmt::Display for Exit {
 ///               ended ── take_exits ──> (gone)
 /// ```
 ///
-/// A signal from outside ends a child in any state; only `reap` sees that. SIGCHLD says neither
+/// A signal from outside ends a child in any state; only `reap` sees that. SIGCHLD shows neither
 /// whose end it is nor how many have ended, so each child is asked once per signal.
 ///
 /// A child that was asked to end, and leads a group, has ended when all of the group has: what its
-/// members do about the signal may take them longer than their leader. What a child has left behind
-/// that ended by itself, is left alone.
+/// members do about the signal may take them longer than their leader. What a child leaves behind that
+/// ends by itself stays alone.
 #[derive(Debug, Default)]
 pub(crate) struct Children {
     living: Vec<Living>,

@@ -45,7 +45,7 @@ use crate::sockets::{Address, AddressError, Family, OpenListener, SocketOptions}
 pub struct Common {
     /// How long things may take.
     pub limits: Limits,
-    /// What the run is for, where that can be said.
+    /// What the run is for, where an option names it.
     pub goal: Goal,
     /// What is sent.
     pub input: InputConfig,
@@ -57,7 +57,7 @@ pub struct Common {
     pub rules: Rules,
     /// Other programs that have a part in the run.
     pub helpers: Helpers,
-    /// What is to be said about the options, once.
+    /// The warnings about the options, to be reported once.
     pub warnings: Vec<(Kind, String)>,
 }
 
@@ -109,7 +109,7 @@ pub enum InputSource {
         /// Whether a line is sent without its LF.
         chomp: bool,
     },
-    /// stdin says what is to be done.
+    /// stdin gives commands.
     Commands {
         /// How commands are written.
         form: CommandForm,
@@ -247,7 +247,7 @@ pub struct Serve {
     pub max_clients: Option<usize>,
     /// How many of them one IP address may have.
     pub max_per_address: Option<usize>,
-    /// Who is let in.
+    /// Which clients are admitted.
     pub access: Access,
     /// What is done with a client.
     pub handling: Handling,
@@ -292,7 +292,7 @@ impl Handling {
         matches!(self, Self::Relay | Self::Hub)
     }
 
-    /// Whether each connection has a partner, which gets what the connection says.
+    /// Whether each connection has a partner, which gets what the connection sends.
     pub fn relays(&self) -> bool {
         matches!(self, Self::Forward(_) | Self::Exec(_))
     }
@@ -328,7 +328,7 @@ pub struct Echo {
     pub stop_word: Option<Bytes>,
     /// Bytes that the unfinished messages of all clients may hold.
     pub frame_total: usize,
-    /// Who is let in.
+    /// Which clients are admitted.
     pub access: Access,
     /// How many loops serve.
     pub threads: usize,

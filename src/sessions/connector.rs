@@ -78,8 +78,8 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// The one connection of a client, which tries for `wait`; for ever where it is to connect
-    /// again and nothing was said.
+    /// The one connection of a client, which tries for `wait`; for ever with `--reconnect` and no
+    /// `wait`.
     pub(crate) fn of_client(
         route: Route,
         wait: Option<Duration>,

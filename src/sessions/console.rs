@@ -54,7 +54,7 @@ pub struct Console {
     /// What stdout is, where it is used.
     kind: StdioKind,
     terminal: bool,
-    /// How a terminal shows what comes.
+    /// How a terminal shows what is received.
     view: TerminalView,
     /// Whether a `data` event is for anybody; it is asked for each message.
     shows_data: bool,
@@ -167,7 +167,7 @@ impl Console {
         self.is_record = true;
     }
 
-    /// stdout, where what comes is written to it as it is, and shown nowhere else.
+    /// stdout, where what is received is written to it unchanged, and shown nowhere else.
     pub(crate) fn verbatim(&self) -> Option<Id> {
         let is_bare = self.form == Output::Written(Written::Raw) && !self.terminal;
         self.stdout.filter(|_| is_bare && !self.shows_data && self.pending.is_empty())

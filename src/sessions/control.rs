@@ -81,7 +81,7 @@ impl ControlInput {
         self.lines.pending()
     }
 
-    /// Takes the next piece of stdin; `eof` says that it is the last one.
+    /// Takes the next piece of stdin; `eof` marks the last one.
     fn push(&mut self, piece: &[u8], eof: bool) {
         // While commands are executed, none waits for its turn.
         self.waits = false;
@@ -115,7 +115,7 @@ impl Reader {
     }
 }
 
-/// Executes the commands of a piece of stdin; `eof` says that it is the last one. It stops at the
+/// Executes the commands of a piece of stdin; `eof` marks the last one. It stops at the
 /// first command that has to wait, and is called again when [`InputReader::resume`] finds some
 /// waiting.
 ///

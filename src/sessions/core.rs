@@ -1,7 +1,7 @@
 //! What all sessions have in common: the console, stdin, the limits of the run, the other programs
 //! that have a part in it, and the status that it ends with.
 //!
-//! Each event passes [`Core::on`] first, whose [`Disposition`] says what is left for the session.
+//! Each event passes [`Core::on`] first, whose [`Disposition`] is what is left for the session.
 //! `shutdown` has the phases of the run and draws how they follow each other.
 
 mod goal;
@@ -363,7 +363,7 @@ impl Core {
     }
 
     /// Whether the run has received what it is for: the match of `--expect`, or as many messages
-    /// as `--count` says, be there a match among them or not.
+    /// as `--count` asks for, be there a match among them or not.
     pub(crate) fn has_enough(&self) -> bool {
         self.goal.is_met(self.received())
     }

@@ -23,7 +23,7 @@
 //! ```
 //!
 //! What is read leaves as a `Portion`: at once by `InputReader::read`, or under `--rate` by
-//! `InputReader::due`. The channel is then paused until the throttle has let go of all of it:
+//! `InputReader::due`. The channel is then paused until the throttle has released all of it:
 //!
 //! ```text
 //! reading -- read --> holding -- due: Portion, At --> holding
@@ -187,7 +187,7 @@ impl InputReader {
         self.size
     }
 
-    /// How many bytes of it have been read and let go, as far as is known.
+    /// How many bytes of it have been read and released, as far as is known.
     pub(crate) fn bytes_read(&self, pool: &Pool) -> u64 {
         let traffic = self.id.and_then(|id| pool.traffic(id));
         let read = traffic.map_or(self.size.unwrap_or(0), |traffic| traffic.received);
@@ -294,7 +294,7 @@ impl InputReader {
         self.encoder.encode_alone(payload)
     }
 
-    /// Takes what was read of stdin, which gives no commands; `eof` says that it is the last piece.
+    /// Takes what was read of stdin, which gives no commands; `eof` marks the last piece.
     /// Under `--rate` all of it waits until it is due, and the portion is empty. A long message may take
     /// more calls, for which [`InputReader::resume`] asks.
     pub(crate) fn read<'a>(&mut self, piece: &'a [u8], eof: bool) -> Portion<'a> {
@@ -313,7 +313,7 @@ impl InputReader {
         match &mut self.throttle {
             Some(throttle) => {
                 throttle.hold(batch, has_messages);
-                // Under a rate the input ends when its last part is let go, not when it is read.
+                // Under a rate the input ends when its last part is released, not when it is read.
                 end.into_iter().for_each(|end| throttle.end(end));
                 Portion::default()
             }

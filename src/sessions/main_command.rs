@@ -109,7 +109,7 @@ impl MainCommand {
 
     /// Notes its end, and returns what that means for a run of this status so far, where it means
     /// anything. One that failed by itself is what the run was for; that it obeyed when it was
-    /// asked to end says nothing.
+    /// asked to end means nothing.
     pub(crate) fn on_exit(&mut self, exit: &Exit, so_far: Option<Status>) -> Option<Status> {
         debug_assert!(self.is_running(), "{exit} of a command that is {:?}", self.state);
         let asked = matches!(self.state, CommandState::Asked(_));

@@ -67,7 +67,7 @@ impl ReadyTargets {
 /// Notifies everybody who waits for it that this side is ready.
 ///
 /// ```text
-/// Unready ── begin ──> Announcing ── all were told ──> Ready
+/// Unready ── begin ──> Announcing ── all are notified ─> Ready
 ///                       └──────┘ the port file is a FIFO that nobody reads yet
 /// ```
 #[derive(Debug)]
@@ -93,7 +93,7 @@ pub(crate) enum Announcement {
         /// What went wrong without doing harm.
         warning: Option<String>,
     },
-    /// It has to be tried again after [`RETRY`]; what is waited for is to be said now.
+    /// It has to be tried again after [`RETRY`]; what is waited for is to be reported now.
     Pending(Option<String>),
 }
 
@@ -106,7 +106,7 @@ impl Readiness {
     }
 
     /// Everything works: `locals` are the addresses of this side, `address` the one for `-- CMD`.
-    /// False where that was said before.
+    /// False where that is known already.
     pub(crate) fn begin(&mut self, locals: &[String], address: &str) -> bool {
         let is_first = matches!(self.state, ReadyState::Unready);
         if is_first {
@@ -162,7 +162,7 @@ fn notify(word: &str) -> Result<(), Failure> {
     )?;
     let sent = rustix::net::send(&opened.socket, word.as_bytes(), SendFlags::NOSIGNAL);
     sent.map(|_| ())
-        .map_err(|error| Failure::io(Status::Local, "tell", "NOTIFY_SOCKET", &error.into()))
+        .map_err(|error| Failure::io(Status::Local, "notify", "NOTIFY_SOCKET", &error.into()))
 }
 
 /// What a command that is started in readiness has in its environment: the address, host and port
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_reaches_the_listener_is_told_to_commands() {
+    fn commands_get_an_address_that_reaches_the_listener() {
         for (local, address, host, port) in [
             ("127.0.0.1:80", "127.0.0.1:80", "127.0.0.1", "80"),
             ("0.0.0.0:8080", "127.0.0.1:8080", "127.0.0.1", "8080"),

@@ -1,4 +1,4 @@
-//! What comes in on one connection: bytes become messages, a deadline runs for each, and a stream
+//! What is received on one connection: bytes become messages, a deadline runs for each, and a stream
 //! without messages is searched for what `--expect` looks out for.
 
 use std::cell::Cell;
@@ -42,7 +42,7 @@ enum Parts {
 }
 
 impl Receiver {
-    /// `passes_on` says that a long message is to come as a frame as well ([`Frame::wire`]).
+    /// With `passes_on` a long message is given as a frame as well ([`Frame::wire`]).
     pub(crate) fn new(common: &Common, now: Instant, budget: &Budget, passes_on: bool) -> Self {
         let parts = match (common.wire.framer(), &common.goal.expect) {
             (Some(framer), _) => {

@@ -75,7 +75,7 @@ pub trait Session: Handler {
     /// Draws `--progress` once more.
     fn show_progress(&mut self, pool: &mut Pool);
 
-    /// Says what the run waits for; comes 3 s after something was begun that may take long.
+    /// Reports what the run waits for, 3 s after something was begun that may take long.
     fn report_waiting(&mut self, pool: &mut Pool) {
         if self.core().is_ending() {
             self.core_mut().report_waiting(pool);

@@ -100,7 +100,7 @@ impl Handler for StartupWait<'_> {
     }
 }
 
-/// Names that have to be known before a session can begin: those to listen on, to bind to, to let in.
+/// Names that have to be known before a session can begin: those to listen on, to bind to, to admit.
 /// Threads look all of them up at the same time.
 struct StartupLookup<'a> {
     queries: &'a [Query],

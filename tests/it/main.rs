@@ -3,6 +3,7 @@
 //!
 //! | module | what it guards |
 //! |---|---|
+//! | [`access`] | SPEC 7: `--allow` and `--deny` |
 //! | [`activation`] | SPEC 3: `fd:` takes the listeners of systemd |
 //! | [`addresses`] | SPEC 3: socket files, abstract names, inherited sockets |
 //! | [`bounds`] | SPEC 1.7 and 1.8: what one peer can cost |
@@ -39,6 +40,7 @@
 //! | [`probe`] | SPEC 7: `-z` and `--settle` |
 //! | [`programs`] | SPEC 5: programs that drive wirecat over two pipes |
 //! | [`progress`] | SPEC 5: `--progress` |
+//! | [`proxy_protocol`] | SPEC 7, proxies: `--proxy-protocol` and `--accept-proxy` |
 //! | [`rate`] | SPEC 5: `--rate` |
 //! | [`read_size`] | SPEC 5: `--read-size` |
 //! | [`readmes`] | SPEC 5: the programs of five Python libraries, over two pipes |

@@ -12,7 +12,7 @@ fn hint_of(line: &str) -> Option<String> {
     usage::failure(&error, &words).fix.clone()
 }
 
-/// The line that a hint has one write, and what it says behind it.
+/// The line that a hint has one write, and the reason behind it.
 fn parts(hint: &str) -> (&str, &str) {
     let rest = hint.strip_prefix("write `wirecat ").unwrap_or_else(|| panic!("no line: {hint}"));
     rest.split_once('`').unwrap_or_else(|| panic!("{hint}"))
@@ -232,7 +232,7 @@ fn tls_has_other_names() {
 
 #[test]
 fn a_false_friend_and_the_two_kinds_of_ports_are_explained() {
-    for (typed, says) in [
+    for (typed, reason) in [
         ("-l 9000", ":9000 is all interfaces, 9000 loopback"),
         ("tcp-serve -p 9000", ":9000 is all interfaces, 9000 loopback"),
         ("listen 9000", "9000 is loopback, :9000 all interfaces"),
@@ -243,7 +243,7 @@ fn a_false_friend_and_the_two_kinds_of_ports_are_explained() {
         ("tcp-connect -c x h:80", "-c N stops after N messages"),
     ] {
         let hint = hint_of(typed).unwrap_or_else(|| panic!("{typed} has no hint"));
-        assert!(parts(&hint).1.contains(says), "{typed}: {hint}");
+        assert!(parts(&hint).1.contains(reason), "{typed}: {hint}");
     }
 }
 

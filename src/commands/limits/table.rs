@@ -159,7 +159,7 @@ pub const LIMITS: &[Limit] = &[
     )
     .begin("Handshakes"),
     limit(
-        "what a proxy says (--via), or a server before TLS (--starttls)",
+        "what a proxy sends (--via), or a server before TLS (--starttls)",
         "{} within --connect-timeout",
         &[(Mark(16 << 10), "sockets/dialogue/mod.rs MOST")],
         "the connection is closed, and has failed with exit status 8",
@@ -185,9 +185,9 @@ pub const LIMITS: &[Limit] = &[
     ),
     limit(
         "what all sources cost that are counted or answered",
-        "{}, some 77,000 sources that were heard once",
+        "{}, some 77,000 sources that have sent once",
         &[(Mark(64 << 20), "sessions/datagrams/peers.rs MOST")],
-        "the quarter that was heard longest ago goes; its figures stay in the sums",
+        "the quarter that has been silent for longest goes; its figures stay in the sums",
         "src/sessions/datagrams/peers.rs the_idlest_make_room_and_their_sums_stay",
     )
     .begin("Datagrams"),

@@ -52,7 +52,7 @@ pub(super) const FACTS: &[Fact] = &[
     }),
     ("forward to ip", |line| {
         let Some(text) = line.one::<OsString>("forward") else { return false };
-        // What says that it is by TLS is no part of the address.
+        // `tls:` is no part of the address.
         let text =
             text.to_str().and_then(|text| text.strip_prefix("tls:")).map_or(&**text, OsStr::new);
         matches!(text.try_into(), Ok(Address::Inet { .. }))
@@ -182,7 +182,7 @@ impl<'a> Typed<'a> {
         Err(refuse(&first, cause).fix(fix))
     }
 
-    /// What is wrong with the first of these addresses, with what this command has to say about it.
+    /// What is wrong with the first of these addresses, with the words of this command for it.
     fn explained(&self, wrong: AddressError, texts: &[&OsString]) -> Failure {
         let fix = match &wrong {
             AddressError::NoPort(text) => {

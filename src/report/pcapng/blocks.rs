@@ -14,7 +14,7 @@ const SECRETS: u32 = 10;
 /// Lines as SSLKEYLOGFILE has them.
 #[cfg(feature = "tls")]
 const TLS_KEY_LOG: u32 = 0x544c_534b;
-/// By which a reader tells the byte order.
+/// By which a reader knows the byte order.
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 /// Raw IPv4 or IPv6, by the version in its first four bits (LINKTYPE_RAW).
 const RAW_IP: u16 = 101;

@@ -30,7 +30,7 @@ struct FlowEnd {
     address: SocketAddr,
     /// The sequence number of what it sends next, which wraps.
     next: u32,
-    /// Whether it has said FIN.
+    /// Whether it has sent FIN.
     finished: bool,
 }
 
@@ -42,7 +42,7 @@ impl FlowEnd {
 
 impl TcpFlow {
     /// The handshake, begun by the side that connected. Each connection begins at numbers of its
-    /// own, so that one that uses the ports of another again is told from a repetition.
+    /// own, so that one that uses the ports of another again is no repetition.
     pub(super) fn open(
         local: SocketAddr,
         peer: SocketAddr,
@@ -92,7 +92,7 @@ impl TcpFlow {
         self.acknowledge(direction, stamp);
     }
 
-    /// One side has said FIN, and the other has acknowledged it.
+    /// One side has sent FIN, and the other has acknowledged it.
     pub(super) fn fin(&mut self, direction: Direction, stamp: &mut Stamp<'_>) {
         if !std::mem::replace(&mut self.end(direction).finished, true) {
             let header = self.header(direction);
@@ -102,7 +102,7 @@ impl TcpFlow {
     }
 
     /// The connection is over: by an RST of the side that cut it off, or by our FIN where that
-    /// had not been said, and then by our RST where the peer never said its own.
+    /// had not been sent, and then by our RST where the peer never sent its own.
     pub(super) fn close(mut self, reason: CloseReason, reset: bool, stamp: &mut Stamp<'_>) {
         if reason.cause == Cause::Error && reason.detail == crate::close::Detail::Reset {
             return self.reset(Direction::In, stamp);

@@ -6,7 +6,7 @@
 //! recorded as it is on the wire, with its secrets where they are logged. The packets are raw IP of both versions on one interface.
 //!
 //! Unix sockets have no IP addresses. They are given ports of 127.0.0.1, one for each name, and a
-//! comment on the first packet says which names these are.
+//! comment on the first packet lists these names.
 
 mod blocks;
 mod flow;

@@ -84,7 +84,7 @@ impl Names {
     }
 
     /// The address of this machine that a datagram came to or went from. A socket on all addresses
-    /// does not tell it, nor does a group of which one sends; the route to the peer does.
+    /// does not show it, nor does a group of which one sends; the route to the peer does.
     fn own(&mut self, local: SocketAddr, peer: SocketAddr, direction: Direction) -> SocketAddr {
         let ip = local.ip();
         if !(ip.is_unspecified() || (direction == Direction::Out && ip.is_multicast())) {

@@ -42,7 +42,7 @@ const MOST_WAITING: usize = 1000;
 /// The user's side of a chat.
 pub struct Frontend {
     time: bool,
-    /// Lines that come were said before the user joined, at an unknown time: from `Earlier` to `You`.
+    /// The lines received are older than the user's joining, of an unknown time: from `Earlier` to `You`.
     is_earlier: bool,
     display: Display,
     /// How fast lines may be sent.
@@ -51,7 +51,7 @@ pub struct Frontend {
     waiting: usize,
     /// Since when they do.
     since: Option<Instant>,
-    /// That lines wait was said.
+    /// It is shown already that lines wait.
     is_paced: bool,
 }
 
@@ -89,7 +89,7 @@ impl Frontend {
         let is_same = std::mem::replace(&mut self.waiting, waiting) == waiting;
         let now = pool.now();
         self.since = (waiting > 0).then(|| self.since.unwrap_or(now));
-        // The host may be about to say that it takes more.
+        // The host may be about to signal that it takes more.
         let is_long =
             self.since.is_some_and(|since| now.saturating_duration_since(since) >= NOTABLE);
         match &mut self.display {

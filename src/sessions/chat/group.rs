@@ -34,7 +34,7 @@ pub struct GroupSockets {
     pub receiver: Id,
     /// Sends to it, and receives what is for this member alone.
     pub sender: Id,
-    /// The port of the sender: what comes from there on this machine is our own.
+    /// The port of the sender: what is received from it on this machine is our own.
     pub own: u16,
     /// Where to send to.
     pub group: SocketAddr,
@@ -203,7 +203,7 @@ impl DatagramService for GroupService {
         self.advance(context);
     }
 
-    /// Says goodbye to the others, who would wait for it otherwise, unless the room has done so.
+    /// Sends the others a goodbye, for which they would wait, unless the room has done so.
     fn may_close(&mut self, context: &mut DatagramContext<'_>, how: ShutdownMode) -> bool {
         if how != ShutdownMode::Enough {
             self.group_room.announce_leaving("");

@@ -72,7 +72,7 @@ pub struct HostConfig {
     pub max_clients: Option<usize>,
     /// How many of them one IP address may have.
     pub max_per_address: Option<usize>,
-    /// Who is let in.
+    /// Which clients are admitted.
     pub access: Access,
     /// Bytes that may wait for one member.
     pub queue: usize,

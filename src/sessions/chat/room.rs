@@ -108,7 +108,7 @@ impl RoomService {
             match action {
                 RoomAction::Send(to, line) => self.send_line(context, &to, &line),
                 RoomAction::Close(HOST) => {
-                    // What comes behind is for members that are told that the room is closed.
+                    // What follows is for members that are notified that the room is closed.
                     context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
                     return;
                 }
@@ -127,7 +127,7 @@ impl RoomService {
         }
     }
 
-    /// Closes a newcomer that takes nothing of what was said before.
+    /// Closes a newcomer that takes nothing of the earlier lines.
     fn drop_slow(&self, context: &mut Context<'_>, member: MemberId) {
         let Some(&id) = self.ids.get(&member) else { return };
         if let Some(member) = self.members.get(id) {
@@ -290,7 +290,7 @@ impl StreamService for RoomService {
         if let (CloseReason::FRAME, None, Some(error)) = (end.reason, &member.why, &end.error) {
             Self::report_bad_frame(context, &member.title, &plain(error));
         }
-        // All of them leave a room that is closed, and nobody is there to be told.
+        // All of them leave a room that is closed, and nobody is left to notify.
         if !self.is_closed {
             let why = member.why.unwrap_or_else(|| end.reason.to_string());
             self.room.remove_member(member.number, Some(&why));

@@ -115,7 +115,7 @@ fn write_leave() -> io::Result<()> {
 
 /// Columns and rows of the terminal; one that does not know is taken for the usual.
 pub(super) fn size() -> (u16, u16) {
-    // A serial line, or a pty that nobody has sized, says 0 by 0.
+    // A serial line, or a pty that nobody has sized, is 0 by 0.
     match tcgetwinsize(stdout()) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
         _ => (80, 24),

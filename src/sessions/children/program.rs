@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use crate::error::{Failure, Status};
 use crate::protocol::text::escape;
 
-/// What is said to one process only, and not to its children: socket activation and readiness
-/// (sd_listen_fds(3), sd_notify(3)), and what another wirecat says of itself.
+/// Variables that are for one process only, and not for its children: socket activation and readiness
+/// (sd_listen_fds(3), sd_notify(3)), and those that another wirecat sets.
 const PRIVATE: [&str; 7] = [
     "LISTEN_FDS",
     "LISTEN_PID",

@@ -121,7 +121,7 @@ fn what_cannot_be_run_says_why() {
 
 #[test]
 fn a_child_that_does_not_end_when_asked_is_killed() {
-    // It says when it ignores the signal, and the signal is sent on that word.
+    // It prints a line once it ignores the signal, and the signal is sent on that line.
     let deaf = "trap '' TERM; echo deaf; while :; do sleep 0.05; done";
     let started = Instant::now();
     let mut event_loop = EventLoop::new().unwrap();

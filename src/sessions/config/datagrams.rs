@@ -103,7 +103,7 @@ pub struct UdpSend {
     pub addresses: Vec<Address>,
     /// Where from.
     pub bind: Option<Address>,
-    /// Whom it may send to, and hears.
+    /// Whom it may send to, and receive from.
     pub reach: Reach,
 }
 

@@ -21,7 +21,7 @@ impl Connector {
     ) -> Progress {
         let peer = target.to_string();
         let failure = connect::failure(&peer, error);
-        // What was said in a handshake is the answer, whichever address it came from.
+        // The failure of a handshake is the answer, whichever address it is of.
         let is_final = failure.status == Status::Handshake;
         self.notes.push(Note::Failed { peer, failure });
         self.last_failure = Some(self.failure(error));

@@ -50,8 +50,8 @@ impl Console {
     /// No more hooks run, because there is no time left.
     pub(crate) fn cut_hooks(&mut self, pool: &mut Pool, children: &mut Children) {
         if !self.hooks.are_idle() {
-            let unheard = self.hooks.cut(pool, children);
-            let text = format!("the commands of --on are cut off, and {unheard} more do not run");
+            let dropped = self.hooks.cut(pool, children);
+            let text = format!("the commands of --on are cut off, and {dropped} more do not run");
             self.report_failures(pool, &[text]);
         }
     }

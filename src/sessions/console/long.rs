@@ -33,7 +33,7 @@ const MOST_BEHIND: usize = 1 << 20;
 pub(super) struct LongEvents(VecDeque<LongEvent>);
 
 struct LongEvent {
-    /// What stands in front of its text: its first fields, and before them what came before it.
+    /// What stands in front of its text: its first fields, and before them what precedes it.
     head: Vec<u8>,
     text: Bytes,
     /// Its other fields.

@@ -15,7 +15,7 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
     /// The same as a handle, where there is one; what is large is then queued without a copy.
     pub made: Option<&'a Bytes>,
-    /// The same as it goes on the wire again, or why it cannot, where its service passes on what comes
+    /// The same as it goes on the wire again, or why it cannot, where its service passes messages on
     /// and it is long.
     pub wire: Option<&'a Result<Bytes, FrameError>>,
     /// It is the last one of its stream and has no proper end.

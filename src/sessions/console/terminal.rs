@@ -1,5 +1,5 @@
 //! stdout as a terminal, where a person reads it: what peers send is made harmless there, lines of
-//! several clients are told apart, and events begin lines of their own.
+//! several clients are marked, and events begin lines of their own.
 //!
 //! `report::terminals` has which of the standard streams decides what.
 
@@ -11,13 +11,13 @@ use crate::protocol::output::Written;
 use crate::protocol::terminal_text::TerminalText;
 use crate::protocol::text::escape_words;
 
-/// How a terminal shows what comes.
+/// How a terminal shows what is received.
 #[derive(Debug, Default)]
 pub(super) struct TerminalView {
     pub(super) text: TerminalText,
     /// `--output raw` is typed: bytes pass as they are.
     pub(super) is_raw: bool,
-    /// That characters are escaped was said, or need not be.
+    /// It is shown already that characters are escaped, or need not be.
     pub(super) is_explained: bool,
 }
 
@@ -92,7 +92,7 @@ impl Console {
         self.commit(pool);
     }
 
-    /// Says once that characters are escaped, behind the first that was.
+    /// Shows once that characters are escaped, behind the first that was.
     pub(super) fn explain_escapes(&mut self, pool: &mut Pool) {
         if self.view.text.has_escaped() && !std::mem::replace(&mut self.view.is_explained, true) {
             self.show_words(pool, ESCAPED);

@@ -15,13 +15,13 @@ pub(super) struct GoalState {
     /// Searches each message. Streams without messages are searched by their receivers.
     lookout: Option<Lookout>,
     matched: bool,
-    /// The end of what came, for the failure of `--expect`.
+    /// The last bytes received, for the failure of `--expect`.
     last: Vec<u8>,
     /// More came than that.
     is_cut: bool,
 }
 
-/// How much of what came is quoted where none of it matches.
+/// How many of the bytes received are quoted where none of them match.
 const QUOTED: usize = 200;
 
 impl GoalState {

@@ -1,5 +1,5 @@
-//! The end of a run: what has come is read, the other programs end, stdout drains, and the last
-//! word is the summary.
+//! The end of a run: what has arrived is read, the other programs end, stdout drains, and the
+//! summary is reported last.
 
 use std::time::Duration;
 
@@ -231,7 +231,7 @@ impl Core {
         }
     }
 
-    /// Says what an end that takes long waits for.
+    /// Reports what an end that takes long waits for.
     pub(crate) fn report_waiting(&mut self, pool: &mut Pool) {
         if self.console.is_remote() {
             return;

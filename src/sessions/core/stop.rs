@@ -43,7 +43,7 @@ pub(super) struct Awaited {
 }
 
 impl Core {
-    /// Reports `starting`, and what is to be said about the options.
+    /// Reports `starting`, and the warnings about the options.
     #[cold]
     pub(crate) fn report_starting(&mut self, pool: &mut Pool) {
         self.console.report(pool, &Notice::new(Name::Starting));
@@ -52,8 +52,8 @@ impl Core {
         }
     }
 
-    /// Starts `--wait`, where it is given. Its failure says that `operation` on `target` failed,
-    /// because `cause` within the time.
+    /// Starts `--wait`, where it is given. In its failure `operation` on `target` failed,
+    /// because of `cause` within the time.
     pub(crate) fn await_first(
         &mut self,
         pool: &mut Pool,

@@ -1,4 +1,4 @@
-//! `udp-send` and `mcast-send` with `--input commands` or `json`: each command says what is sent and
+//! `udp-send` and `mcast-send` with `--input commands` or `json`: each command names what is sent and
 //! to whom, and is answered by what became of it.
 
 use std::collections::VecDeque;
@@ -125,7 +125,7 @@ impl CommandSendService {
         }
     }
 
-    /// Something was sent, or waits: arranges for what comes next.
+    /// Something was sent, or waits: arranges for what follows.
     fn go_on(&mut self, context: &mut DatagramContext<'_>) {
         self.report_all_refused(context, false);
         if !context.sockets.is_flushed() {
@@ -139,7 +139,7 @@ impl CommandSendService {
         }
     }
 
-    /// What the network says of earlier datagrams; at the end also what no call has returned.
+    /// What the network reports of earlier datagrams; at the end also what no call has returned.
     fn report_all_refused(&mut self, context: &mut DatagramContext<'_>, is_end: bool) {
         let ids: Vec<Id> = context.sockets.ids().collect();
         for id in ids {
@@ -150,7 +150,7 @@ impl CommandSendService {
         }
     }
 
-    /// Earlier datagrams that the network says did not arrive.
+    /// Earlier datagrams that the network reports as not arrived.
     fn report_refused(&mut self, context: &mut DatagramContext<'_>, id: Id) {
         for (to, error) in context.pool.take_late_errors(id) {
             self.outlets.refused(to);

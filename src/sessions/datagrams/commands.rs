@@ -1,7 +1,7 @@
 //! Commands to a listener or a sender while it runs, from a program or a user at a terminal. Peers
 //! have no numbers here: an answer goes to the address that the `data` event of a datagram carries.
 //!
-//! Whom a command may send to, and what else it can do, a [`CommandedService`] service says. What becomes
+//! A [`CommandedService`] decides whom a command may send to, and what else it can do. What becomes
 //! of a message is an event, and never decides how the run ends.
 
 use std::io;

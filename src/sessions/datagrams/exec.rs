@@ -97,12 +97,12 @@ impl PeerCommands {
         Self { config, flows, peers, channels, started: 0, unanswered, reported, is_held: false }
     }
 
-    /// Whether a child may still have something to say.
+    /// Whether a child may still write something.
     pub(super) fn is_busy(&self) -> bool {
         self.flows.values().any(|flow| flow.source.is_some())
     }
 
-    /// The run ends: warns of children that are killed before they have said all.
+    /// The run ends: warns of children that are killed before their output has ended.
     pub(super) fn report_cut(&self, context: &mut DatagramContext<'_>) {
         let busy = self.flows.values().filter(|flow| flow.source.is_some()).count();
         if busy > 0 {
@@ -126,7 +126,7 @@ impl PeerCommands {
             if !std::mem::replace(&mut self.reported[0], true) {
                 let text = format!(
                     "the command of {} does not read: datagrams to it are dropped (later ones are \
-                     not told)",
+                     not reported)",
                     flow.title()
                 );
                 context.warn(Kind::Slow, &text);
@@ -147,7 +147,7 @@ impl PeerCommands {
             if !std::mem::replace(&mut self.reported[1], true) {
                 let most = self.config.most as u64;
                 let text = format!(
-                    "{} finds no place: {} {} (--max-flows; later ones are not told)",
+                    "{} finds no place: {} {} (--max-flows; later ones are not reported)",
                     arrival.from,
                     number(most, "command"),
                     if most == 1 { "runs" } else { "run" }
@@ -241,7 +241,7 @@ impl PeerCommands {
         true
     }
 
-    /// A child says something, or no more: it goes to the peer that the child is for.
+    /// A child writes something, or no more: it goes to the peer that the child is for.
     fn on_output(&mut self, context: &mut DatagramContext<'_>, id: Id, bytes: &[u8], eof: bool) {
         let Some(child) = self.channels.get(id).copied() else { return };
         let Some(flow) = self.flows.get_mut(&child) else { return };
@@ -267,7 +267,7 @@ impl PeerCommands {
         }
     }
 
-    /// Reads the children, or leaves what they say in their sockets.
+    /// Reads the children, or leaves what they write in their sockets.
     pub(super) fn hold(&mut self, pool: &mut Pool, held: bool) {
         if std::mem::replace(&mut self.is_held, held) != held {
             let sources = self.flows.values().filter_map(|flow| flow.source);
@@ -289,7 +289,7 @@ impl PeerCommands {
         self.forget_if_over(child);
     }
 
-    /// A child has no part in its peer any more: what it still says is passed on.
+    /// A child has no part in its peer any more: what it still writes is passed on.
     fn part(&mut self, pool: &mut Pool, child: ChildId) {
         let Some(flow) = self.flows.get_mut(&child) else { return };
         if std::mem::replace(&mut flow.serves, false) {
@@ -348,7 +348,7 @@ impl PeerCommands {
         }
     }
 
-    /// Asks all children to end; what they say before that is still passed on.
+    /// Asks all children to end; what they write before that is still passed on.
     pub(super) fn end_all(&mut self, context: &mut DatagramContext<'_>, by_signal: bool) {
         let children: Vec<ChildId> = self.flows.keys().copied().collect();
         children.into_iter().for_each(|child| self.ask_to_end(context.pool, child));

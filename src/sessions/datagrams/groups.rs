@@ -168,7 +168,7 @@ impl Groups {
         let (lost, now) = self.watch.look(joined);
         let then = match self.rejoin {
             Some(_) => "is joined again when it is back",
-            None => "stays deaf (--rejoin D joins again when it is back)",
+            None => "receives nothing (--rejoin D joins again when it is back)",
         };
         for name in lost {
             let text = format!("{name} is gone, and what was joined on it {then}");

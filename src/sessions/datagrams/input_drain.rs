@@ -37,8 +37,8 @@ pub(super) fn has_more(input: &InputReader) -> bool {
 }
 
 impl InputDrain {
-    /// Begins to send the rest; a second call changes nothing. `is_blocked` says that what was read
-    /// waits to be sent: then nothing more is read yet.
+    /// Begins to send the rest; a second call changes nothing. While what was read waits
+    /// to be sent (`is_blocked`), nothing more is read.
     pub(super) fn begin(&mut self, context: &mut DatagramContext<'_>, is_blocked: bool) {
         if *self == Self::Unused {
             *self = Self::Sending(context.pool.now() + GRACE);

@@ -99,7 +99,7 @@ impl ListenService {
         self.allow_input(context);
     }
 
-    /// Whether a command may still have something to say to its peer.
+    /// Whether a command may still write something for its peer.
     fn has_busy_commands(&self) -> bool {
         self.exec.as_ref().is_some_and(PeerCommands::is_busy)
     }
@@ -292,7 +292,7 @@ impl DatagramService for ListenService {
         self.statistics.report(context, None);
     }
 
-    /// What was to be said to the peers that were heard is said first.
+    /// What is to be sent to known peers is sent first.
     fn may_close(&mut self, context: &mut DatagramContext<'_>, how: ShutdownMode) -> bool {
         if !self.drain.delays(how) {
             return true;

@@ -44,7 +44,7 @@ impl PeerAdmission {
 const COST: usize = 480;
 
 /// Bytes that all sources may cost together; a flood of forged ones must not take all memory. They
-/// are 77,000 that were heard once, or 1,800 whose `--test` probes are measured.
+/// are 77,000 that have sent once, or 1,800 whose `--test` probes are measured.
 const MOST: usize = 64 << 20;
 
 /// Of so many sources one has to go, the idlest, where they cost too much.
@@ -140,14 +140,14 @@ impl Peers {
         index
     }
 
-    /// Makes room: a share of the sources goes, those that were heard longest ago.
+    /// Makes room: a share of the sources goes, those that have been silent for longest.
     fn sum_up_the_idlest(&mut self) {
         let mut lasts: Vec<u64> = self.peers.iter().map(|peer| peer.last).collect();
         let at = lasts.len() / SHARE;
         let limit = *lasts.select_nth_unstable(at).1;
         let (others, counts) = (&mut self.others, self.counts);
         self.peers.retain(|peer| {
-            // The one that was heard last stays, were it the only one.
+            // The one that has sent last stays, even as the only one.
             let stays = peer.last > limit || peer.last == self.messages;
             if let (false, true, Some(account)) = (stays, counts, &peer.account) {
                 others.add(&account.totals());
@@ -223,7 +223,7 @@ impl Peers {
 }
 
 impl Peer {
-    /// The socket that it was heard on.
+    /// The socket that it sends to.
     pub(super) fn socket(&self) -> Id {
         self.key.0
     }
@@ -251,7 +251,7 @@ mod tests {
         }
     }
 
-    /// So many sources are heard once, each with the payload that `payload` makes.
+    /// So many sources send once, each the payload that `payload` makes.
     fn flood(peers: &mut Peers, sources: u32, payload: impl Fn(u32) -> Vec<u8>) {
         let (id, place) = (Id::for_tests(1), Rc::default());
         for number in 0..sources {
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_is_heard_once_costs_what_it_is_taken_for() {
+    fn a_source_that_sends_once_costs_what_it_is_taken_for() {
         // A table of a power of two, of which 7/8 are used at most, has just doubled; so has the
         // list of sources.
         let place = size_of::<((Id, SenderAddress), usize)>() * 16 / 7 + size_of::<Peer>() * 2;

@@ -38,7 +38,7 @@ impl Unanswered {
             io::ErrorKind::WouldBlock => "the queue to it is full".to_owned(),
             _ => plain(error),
         };
-        let text = format!("{to} gets no answer: {cause} (later ones are not told)");
+        let text = format!("{to} gets no answer: {cause} (later ones are not reported)");
         console.warn(pool, Kind::NoAnswer, &text);
     }
 }
@@ -133,7 +133,7 @@ impl Replies {
         self.has_sent = true;
     }
 
-    /// Takes messages of stdin. The last batch must be sent; `peers` are those that were heard so far.
+    /// Takes messages of stdin. The last batch must be sent; `peers` are those that have sent something.
     pub(super) fn load(&mut self, batch: Batch, peers: &Peers, sockets: &Sockets) {
         debug_assert!(!self.is_loaded());
         self.has_sent |= !batch.ends.is_empty();
@@ -141,7 +141,7 @@ impl Replies {
         self.receivers = match &self.to {
             To::Last => self.last.iter().cloned().collect(),
             To::All => peers.all(),
-            // One that was heard is sent to from the address that it asked.
+            // A known peer is sent to from the address that it asked.
             To::Address(to) => {
                 let known = peers.find_address(*to, sockets.ids());
                 let unknown = || Some((self.reply_socket?, (*to).into()));

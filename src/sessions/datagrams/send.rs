@@ -45,7 +45,7 @@ pub struct SendService {
     answers: Answers,
     /// `--wait`: until the first answer, what was sent is sent again, for so long.
     pub(super) patience: Option<Duration>,
-    /// How often what came first was sent once more.
+    /// How often the first batch was sent once more.
     repeats: u64,
     /// The first answer was in the batch at hand.
     is_answered: bool,

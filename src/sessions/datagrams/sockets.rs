@@ -162,7 +162,7 @@ impl Sockets {
         flushed
     }
 
-    /// The same for all that something waits for, where no event may say that they have room.
+    /// The same for all that something waits for, where no event may report that they have room.
     pub(crate) fn flush_all(&mut self, pool: &mut Pool) -> Flushed {
         let mut flushed = Flushed::default();
         let blocked: Vec<Id> = self.blocked.ids().collect();

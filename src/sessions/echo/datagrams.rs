@@ -124,7 +124,7 @@ impl EchoService {
         self.close_sockets_if_done(context);
     }
 
-    /// Receives on a socket, or leaves what comes in the kernel: while answers wait in the
+    /// Receives on a socket, or leaves datagrams in the kernel: while answers wait in the
     /// outbox or to be due, and while stdout is full.
     pub(super) fn balance_socket(&self, pool: &mut Pool, id: Id) {
         let held = self.sockets.has_queued(id) || self.delay_queue.is_full(id);

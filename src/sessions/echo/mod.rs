@@ -1,4 +1,4 @@
-//! `echo`: what comes goes back, on streams and datagram sockets alike.
+//! `echo`: what is received goes back, on streams and datagram sockets alike.
 //!
 //! `datagrams` has the sockets, `responder` what is made of a message and when it is due.
 
@@ -133,7 +133,7 @@ impl EchoService {
         let Context { core, pool, .. } = context;
         pool.arm(TimerKey::global(timers::INTERFACES), InterfaceWatch::EVERY);
         for name in self.watch.look(self.joined.iter()).0 {
-            let text = format!("{name} is gone, and what was joined on it stays deaf");
+            let text = format!("{name} is gone, and what was joined on it receives nothing");
             core.console.warn(pool, Kind::NoSuchInterface, &text);
         }
     }
@@ -197,7 +197,7 @@ impl StreamService for EchoService {
         }
     }
 
-    /// What comes behind a command that closes the connection is not taken.
+    /// What follows a word that closes the connection is not taken.
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
         if self.pending.contains(id) || !context.core.take_message(message.payload) {
             return;
@@ -205,7 +205,7 @@ impl StreamService for EchoService {
         context.core.console.deliver(context.pool, message);
         match self.responder.classify(message.payload) {
             MessageClass::Dropped => {}
-            // `received` closes it, behind the answers to what came before.
+            // `received` closes it, behind the answers to earlier messages.
             MessageClass::Quit | MessageClass::Stop => self.pending.insert(id, CloseReason::HOST),
             MessageClass::Echo => {
                 match self.responder.stream(message, &mut self.answers) {

@@ -19,7 +19,7 @@ impl InputReader {
         self.progress.empty &= traffic.is_none_or(|traffic| traffic.received == 0);
     }
 
-    /// What comes from here on is read again.
+    /// What follows is read again.
     pub(crate) fn unlink(&self, pool: &mut Pool) {
         if let Some(id) = self.id {
             pool.unlink(id);

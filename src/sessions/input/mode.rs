@@ -24,7 +24,7 @@ pub(super) enum Mode {
 
 /// How the input is cut into messages.
 pub(super) enum Cutting {
-    /// As `--input` says.
+    /// As `--input` asks for.
     Input(Cutter),
     /// Into the texts of `--send`.
     Fixed(FixedMessages),
@@ -71,8 +71,8 @@ impl Mode {
         matches!(self, Self::Cut(Cutting::Input(cutter)) if cutter.has_unread())
     }
 
-    /// Delivers the messages that the next piece completes, until `stop` is set; `eof` says that it is
-    /// the last one.
+    /// Delivers the messages that the next piece completes, until `stop` is set; `eof` marks the
+    /// last one.
     pub(super) fn cut(
         &mut self,
         piece: &[u8],

@@ -1,4 +1,4 @@
-//! `--rate` on streams: what was read of stdin is let go as it becomes due, and no more is read
+//! `--rate` on streams: what was read of stdin is released as it becomes due, and no more is read
 //! meanwhile.
 
 use std::time::Instant;
@@ -7,7 +7,7 @@ use super::{Batch, Portion};
 use crate::error::Failure;
 use crate::protocol::pacer::{Pacer, Rate};
 
-/// A stream without messages is let go in parts of this share of a second: the poll wakes up
+/// A stream without messages is released in parts of this share of a second: the poll wakes up
 /// every millisecond at best.
 const PARTS: u64 = 200;
 /// The largest part.
@@ -23,7 +23,7 @@ pub(super) struct Throttle {
     gone: usize,
     /// Where the first message that has not gone begins.
     start: usize,
-    /// What comes behind what is held.
+    /// What follows what is held.
     end: Option<Result<(), Failure>>,
 }
 

@@ -128,7 +128,7 @@ impl PingService {
         self.tally.longest().map_or(PATIENCE, pause)
     }
 
-    /// Sends what is due, and sets the clock for what comes next.
+    /// Sends what is due, and sets the clock for the next step.
     fn advance(&mut self, context: &mut Context<'_>, id: Id) {
         if context.core.is_ending() {
             return;
@@ -159,7 +159,7 @@ impl PingService {
         }
     }
 
-    /// Arms the timer for what comes next.
+    /// Arms the timer for the next step.
     fn wait_for_next(&mut self, context: &mut Context<'_>, id: Id) {
         let limits = (self.patience(), self.pause());
         let last_active = context.pool.traffic(id).map(|traffic| traffic.last_active);

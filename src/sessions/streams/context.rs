@@ -62,7 +62,7 @@ impl<'a> Context<'a> {
         self.streams.sent(self.core, self.pool, id, outcome);
     }
 
-    /// A terminal shows who says what, from the time on that there are several.
+    /// A terminal shows who sends what as soon as there are several connections.
     pub(crate) fn mark_several(&mut self) {
         if self.streams.table.len() > 1 {
             self.core.console.mark_clients();
@@ -100,7 +100,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Does with a connection what the rules say is next.
+    /// Takes the next step that the rules have for a connection.
     pub(crate) fn step(&mut self, id: Id, step: RelayStep) {
         let Some(connection) = self.streams.table.get(id) else { return };
         let reason = self.streams.end_reason(connection);
@@ -147,7 +147,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// What came breaks the framing, or the answer to it cannot be framed: closes the connection at
+    /// A message breaks the framing, or the answer to it cannot be framed: closes the connection at
     /// once.
     pub(crate) fn bad_frame(&mut self, id: Id, error: &FrameError) {
         let Some(connection) = self.streams.table.get(id) else { return };

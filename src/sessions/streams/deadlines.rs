@@ -63,7 +63,7 @@ impl Streams {
         let limit = core.common.limits.idle?;
         let connection = self.table.get(id);
         let last_active = last.or_else(|| pool.traffic(id).map(|traffic| traffic.last_active))?;
-        // Before it was let be read, nothing could come.
+        // While commands kept it from being read, nothing could arrive.
         let since = connection.and_then(Connection::read_since);
         let last_active = since.map_or(last_active, |since| since.max(last_active));
         let idle = pool.now().saturating_duration_since(last_active);
@@ -123,7 +123,7 @@ impl Streams {
     }
 
     /// A connection has missed a deadline. One of many is closed, and the others live; elsewhere the
-    /// run fails, and ends at once with the reason that is returned. `is_cut` says that more was to
+    /// run fails, and ends at once with the reason that is returned. With `is_cut` more was to
     /// be sent to it.
     pub(super) fn late(
         &mut self,
@@ -137,7 +137,7 @@ impl Streams {
         if self.scope() == Scope::Run {
             let (status, kind) = (Status::Timeout, Kind::Timeout);
             let peer = connection.peer.to_string();
-            core.fail(pool, &Failure::new(status, kind, "hear from", peer, cause));
+            core.fail(pool, &Failure::new(status, kind, "read from", peer, cause));
             return Some(reason);
         }
         // One limit is enough: the others do not run on while what is queued goes out.

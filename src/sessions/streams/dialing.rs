@@ -96,7 +96,7 @@ enum DialPhase {
 }
 
 impl Dialer {
-    /// Goes on trying for `patience`; for ever where it is to connect again and nothing was said.
+    /// Goes on trying for `patience`; for ever with `--reconnect` and no `patience`.
     pub(crate) fn new(
         route: Route,
         patience: Option<Duration>,

@@ -1,7 +1,7 @@
 //! How the connections of a session are closed when its run ends.
 //!
 //! A connection is cut where more was to be sent to it: something is left of stdin, or its service
-//! knows of more, such as an upstream that has not said FIN. A FIN would make what it got look whole.
+//! knows of more, such as an upstream that has not sent FIN. A FIN would make what it got look whole.
 //! It is cut as well where what it has sent is not read any more.
 //!
 //! | | nothing is left | it is cut |
@@ -63,8 +63,8 @@ pub(super) fn is_cut(
 ) -> bool {
     // Messages that were read and have to wait are as good as unread.
     let waits = || streams.table.get(id).is_some_and(|one| one.receiver.has_unread());
-    let is_unheard = || !core.has_enough() && (pool.unread(id) > 0 || waits());
-    pool.takes(id) && (core.input.is_cut_short(pool) || service.is_owed(id) || is_unheard())
+    let is_unread = || !core.has_enough() && (pool.unread(id) > 0 || waits());
+    pool.takes(id) && (core.input.is_cut_short(pool) || service.is_owed(id) || is_unread())
 }
 
 /// The connections that are to be closed, and whether each of them is cut. To be asked before the
@@ -94,7 +94,7 @@ pub(super) fn close(pool: &mut Pool, ids: &[(Id, bool)], how: EndMode, reason: C
     }
 }
 
-/// Says what of stdin is not sent, and that the peer of a unix socket cannot see it. It is called
+/// Reports what of stdin is not sent, and that the peer of a unix socket cannot see it. It is called
 /// when the input is given up.
 pub(super) fn report_cut(core: &mut Core, streams: &Streams, pool: &mut Pool, ids: &[(Id, bool)]) {
     let cut = ids.iter().filter(|(_, is_cut)| *is_cut);

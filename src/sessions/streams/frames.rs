@@ -285,7 +285,7 @@ fn close_stalled(streams: &mut Streams, core: &mut Core, pool: &mut Pool) {
     }
 }
 
-/// Says once that clients wait.
+/// Reports once that clients wait.
 fn report(streams: &mut Streams, core: &mut Core, pool: &mut Pool) {
     if !std::mem::replace(&mut streams.frames.is_reported, true) {
         let text = format!(

@@ -22,7 +22,7 @@ use crate::sessions::input::{Batch, Due, Portion};
 use crate::sessions::services::{Breach, Stdin};
 use crate::sockets::Endpoint;
 
-/// Bytes of messages that were made of what came, after which the rest waits for the next turn.
+/// Bytes of messages that were made of one read, after which the rest waits for the next turn.
 const MOST_MADE: usize = 1 << 20;
 
 impl StreamSession {
@@ -106,7 +106,7 @@ impl StreamSession {
 
     fn bad_input(&mut self, pool: &mut Pool, failure: &Failure) {
         self.core.fail(pool, failure);
-        // What came before it is whole messages, and what follows was not meant to stand alone.
+        // What precedes it is whole messages, and what follows was not meant to stand alone.
         self.core.input.dismiss(pool);
         self.end(pool, CloseReason::HOST);
     }
@@ -202,7 +202,7 @@ impl StreamSession {
         self.with(pool, |_, context| context.input_ended(id, input));
     }
 
-    /// The end reaches the reader of stdout, while stdin may go on: no connection has more to say,
+    /// The end reaches the reader of stdout, while stdin may go on: no connection sends more,
     /// and no other one can come.
     pub(super) fn pass_end(&mut self, pool: &mut Pool) {
         let streams = &self.streams;
@@ -213,7 +213,7 @@ impl StreamSession {
         }
     }
 
-    /// A client reads no more, and has said FIN before: it only holds a place. Where no other one can
+    /// A client reads no more, and has sent FIN before: it only holds a place. Where no other one can
     /// come, the status is to show whether it was left with something to send.
     pub(super) fn on_hung_up(&mut self, pool: &mut Pool, id: Id) {
         let has_ended = self.streams.table.get(id).is_some_and(|client| client.ended);
@@ -283,7 +283,7 @@ impl StreamSession {
         let Self { core, streams, service, .. } = self;
         let (mut context, mut has_come) = (Context::new(core, streams, pool), false);
         // Answers may be many times as long as the messages of one read, and so may be messages that
-        // are made of what came.
+        // are made of them.
         let mut made = 0;
         let (is_answered, stop) = (context.streams.profile.flow == Flow::Answers, Cell::new(false));
         let framed = receiver.feed(bytes, eof, &stop, &mut |frame| {
@@ -327,7 +327,7 @@ impl StreamSession {
             self.streams.update_reading(pool, id, connection);
         }
         frames::on_moved(&mut self.streams, &mut self.core, pool, id);
-        // What came in order goes out before the bad frame behind it is reported.
+        // Good messages go out before the bad frame behind them is reported.
         self.core.console.commit(pool);
         let is_reported = framed.as_ref().is_err_and(|error| {
             self.with(pool, |service, context| service.breach(context, id, Breach::Frame(error)))

@@ -139,7 +139,7 @@ fn follow(session: &mut StreamSession, pool: &mut Pool, owner: Id, progress: Pro
     let Some(attempt) = session.streams.openings.attempt(owner) else { return };
     let (number, mut notes) = (attempt.asked.number, attempt.connector.take_notes());
     if let (Progress::Failed(_), Some(Note::Failed { .. })) = (&progress, notes.last()) {
-        // The answer to the command says the same of the last address.
+        // The answer to the command has the same about the last address.
         notes.pop();
     }
     for note in notes {

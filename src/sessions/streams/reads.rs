@@ -1,4 +1,4 @@
-//! What is read of connections, where commands say so: `pause` and `resume`, with `--paused` one message
+//! What is read of connections, where commands ask for that: `pause` and `resume`, with `--paused` one message
 //! for each `read`, and `finish`, behind which nothing is sent.
 
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::sessions::config::Wire;
 use crate::sessions::control::{bad_command, unreadable};
 use crate::sessions::timers;
 
-/// Whether commands let a connection be read. A connection that no command has paused has none.
+/// Whether commands have a connection read. A connection that no command has paused has none.
 ///
 /// ```text
 ///              pause                      read (only with --paused)
@@ -33,7 +33,7 @@ pub(super) struct ReadControl {
     state: ReadState,
     /// What messages are; without it those of `--frame`, or whatever comes.
     form: Option<ReadForm>,
-    /// When it was last let be read.
+    /// When it was last begun to be read.
     since: Instant,
 }
 
@@ -116,7 +116,7 @@ impl ReadControl {
         self.form
     }
 
-    /// When it was last let be read.
+    /// When it was last begun to be read.
     pub(super) fn since(&self) -> Instant {
         self.since
     }
@@ -298,7 +298,7 @@ impl Connection {
         self.reads.as_mut().is_some_and(|reads| reads.disarm())
     }
 
-    /// When it was last let be read, where commands say so.
+    /// When it was last let be read, where commands ask for that.
     pub(super) fn read_since(&self) -> Option<Instant> {
         self.reads.as_ref().map(|reads| reads.since())
     }

@@ -17,7 +17,7 @@ use crate::sockets::Endpoint;
 
 /// The end of a client that is not let in.
 pub(super) const REFUSED: CloseReason = CloseReason::new(Cause::Host, Detail::Refused);
-/// How long a client that has said FIN is not closed for others: as long as an answer may take.
+/// How long a client that has sent FIN is not closed for others: as long as an answer may take.
 const SPARED: Duration = Duration::from_secs(1);
 
 /// Sends a client its refusal, and closes it.
@@ -75,7 +75,7 @@ pub(super) fn accept_failed(
     (error, is_relayed): (&io::Error, bool),
 ) {
     let cause = plain(error);
-    // Where several loops accept, one of them says so for all.
+    // Where several loops accept, one of them reports it for all.
     if streams.admission.starve() && !core.console.is_remote() {
         let (count, noun) = (streams.count() + pool.handshakes(), streams.profile.noun);
         let text = format!(
@@ -88,17 +88,17 @@ pub(super) fn accept_failed(
     pool.close(id, CloseReason::HOST, CloseMode::ResetWhenAcked);
     if streams.admission.make_room() {
         let text = format!(
-            "closing clients that have said FIN and may be gone, to let others in: {cause} (`ulimit -n` sets the limit)"
+            "closing clients that have sent FIN and may be gone, to let others in: {cause} (`ulimit -n` sets the limit)"
         );
         core.console.warn(pool, Kind::Starved, &text);
     }
 }
 
-/// The client that makes room where others find no descriptor: of those that have said FIN and have
+/// The client that makes room where others find no descriptor: of those that have sent FIN and have
 /// nothing to get now, the one that was quiet for longest, and for `SPARED` at least.
 ///
 /// A client that has closed and one that waits for an answer look alike until something is sent. To
-/// hold on to both would keep everybody out whom the server could still hear.
+/// hold on to both would keep everybody out whom the server could still serve.
 fn dispensable(pool: &Pool, clients: &IdMap<Connection>) -> Option<Id> {
     let ended = clients.iter().filter(|(_, client)| client.ended).map(|(id, _)| id);
     // One that is being closed already has a limit of its own.

@@ -180,7 +180,7 @@ fn what_is_lost_in_masses_is_told_once() {
     for _ in 0..50_000 {
         peer.send_to(&[7; 500], &address).unwrap();
     }
-    server.wait_for("gets no answer: message too long (later ones are not told)");
+    server.wait_for("gets no answer: message too long (later ones are not reported)");
     server.signal(SIGTERM);
     let ended = server.wait().code(0).says("the end says how many");
     let ended = ended.says("datagrams dropped by the kernel: ");

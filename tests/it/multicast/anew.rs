@@ -43,7 +43,7 @@ fn without_rejoin_the_loss_of_an_interface_is_a_warning() {
     echo.wait_for("joined");
     host.shell("ip link del eth1");
     for running in [&mut member, &mut echo] {
-        running.wait_for("eth1 is gone, and what was joined on it stays deaf");
+        running.wait_for("eth1 is gone, and what was joined on it receives nothing");
     }
     host.shell("ip link del eth0");
     member.wait_for("eth0 is gone");

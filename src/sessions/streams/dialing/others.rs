@@ -51,7 +51,7 @@ impl Others {
     }
 
     fn wait_for_all(&mut self, pool: &mut Pool, new: Established) {
-        // What came now would find no connection in the table of the session, nor would its end.
+        // Data received now would find no connection in the table of the session, nor would its end.
         pool.pause(new.id);
         self.up.push(new);
     }
