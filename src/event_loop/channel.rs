@@ -28,9 +28,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::end_watch::EndWatch;
 use super::event::{SendOutcome, Traffic};
-use super::lifecycle::{ChannelPhase, CloseMode, Directions, Half};
+use super::lifecycle::{ChannelPhase, CloseMode, Directions, EndWatch, Half};
 use super::link::Rare;
 use super::marks::Marks;
 use super::transport::Transport;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::channel::Channel;
-use super::end_watch::EndWatch;
+use super::id::Id;
 use super::marks::Marks;
+use super::pool::Pool;
 use crate::close::CloseReason;
 
 /// How far a channel has come as a whole. It only moves down this list.
@@ -94,6 +95,31 @@ impl CloseMode {
     pub(super) fn awaits_all_acks(self) -> bool {
         matches!(self, Self::UntilAcked | Self::ResetWhenAcked)
     }
+}
+
+/// What a paused channel looks for at the end of what comes in.
+///
+/// ```text
+/// pause ──> Resets     pause_end ──> Off     pause_until_end ──> Unchecked
+///
+///           an edge                ended, and nothing is unread
+/// Quiet ──────────────> Unchecked ──────────────────────────────> Due: the end is read
+///   ^                       │
+///   └─────── otherwise ─────┘
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd)]
+pub(super) enum EndWatch {
+    /// A reset that nothing unread precedes ends it.
+    #[default]
+    Resets,
+    /// Nothing: its owner has not used all that was read before.
+    Off,
+    /// A reset as well as an orderly end; there was neither when it last looked.
+    Quiet,
+    /// The same, and it has to look.
+    Unchecked,
+    /// The end has come, with nothing before it.
+    Due,
 }
 
 /// What is known of a channel that has begun to end.
@@ -328,5 +354,26 @@ impl Channel {
             !matches!(self.phase, ChannelPhase::Lingering(_)) || self.writing.is_over(),
             "lingering begins when all is written"
         );
+    }
+}
+
+impl Pool {
+    /// Stops reading a connection until `resume`, also where its end has come: for a handler that has
+    /// yet to use what it was given.
+    pub(crate) fn pause_end(&mut self, id: Id) {
+        if let Some(channel) = self.channel_mut(id) {
+            (channel.paused, channel.end_watch) = (true, EndWatch::Off);
+        }
+    }
+
+    /// Stops reading a connection until `resume`, but for an end that nothing unread precedes: `Eof`
+    /// and `Closed` come all the same.
+    pub(crate) fn pause_until_end(&mut self, id: Id) {
+        if let Some(channel) = self.channel_mut(id)
+            && !(channel.paused && channel.end_watch >= EndWatch::Quiet)
+        {
+            (channel.paused, channel.end_watch) = (true, EndWatch::Unchecked);
+            self.mark_dirty(id);
+        }
     }
 }

@@ -60,10 +60,9 @@ use rustix::io::Errno;
 
 use self::batching::Batching;
 use super::channel::Channel;
-use super::end_watch::EndWatch;
 use super::id::Id;
 use super::kernel_pipe::KernelPipe;
-use super::lifecycle::ChannelEnd;
+use super::lifecycle::{ChannelEnd, EndWatch};
 use super::marks::Marks;
 use super::pool::Pool;
 use crate::error::{Failure, Status};

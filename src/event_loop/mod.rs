@@ -21,7 +21,6 @@ mod datagrams;
 mod deadlines;
 #[cfg(feature = "cli")]
 mod dialogue_stream;
-mod end_watch;
 mod event;
 mod groups;
 mod handover;

@@ -21,14 +21,12 @@ mod route;
 mod sender;
 pub mod socket;
 mod traffic;
-mod watch;
 
 pub use address::{GroupAddress, GroupError, InterfaceChoice};
 pub use counters::Counters;
 pub use diagnosis::{Finding, ProcPaths, diagnose};
-pub use interfaces::Interface;
+pub use interfaces::{Interface, InterfaceWatch};
 pub use membership::{Membership, memberships};
 pub use probe::GroupProbe;
 pub use sender::{GroupOptions, open_sender};
 pub use socket::JoinSocket;
-pub use watch::InterfaceWatch;

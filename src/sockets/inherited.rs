@@ -1,19 +1,24 @@
-//! Sockets that the parent process opened: `fd:3`, and socket activation.
+//! Sockets that somebody else has opened: the parent process, for `fd:3` and socket activation, or the
+//! program itself, with the standard library or otherwise.
 //!
 //! A number names whatever is open under it, so each is checked before it is trusted.
 
 use std::io;
 use std::ops::Range;
-use std::os::fd::{IntoRawFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use rustix::io::Errno;
 use rustix::io::{FdFlags, fcntl_getfd};
 use socket2::{Domain, Socket, Type};
 
+use super::binding::{Bindable, opened};
+use super::datagram::{self, DatagramSocket};
+use super::listen::{Listener, OpenListener};
 use super::options::SocketOptions;
+use super::stream::StreamSocket;
 use crate::error::{Failure, Remedy, Status};
 use crate::kind::Kind;
-use crate::sys::fd::adopt;
+use crate::sys::fd;
 
 /// The first descriptor that socket activation passes on (`SD_LISTEN_FDS_START`).
 const FIRST: RawFd = 3;
@@ -39,7 +44,7 @@ pub(super) fn take(fd: RawFd, role: SocketRole) -> Result<Socket, Failure> {
     let unusable = |error: io::Error| {
         Failure::io(Status::Local, "use", format!("fd {fd}"), &error).fix(Remedy::Inherited.words())
     };
-    let socket = Socket::from(adopt(fd).map_err(unusable)?);
+    let socket = Socket::from(fd::adopt(fd).map_err(unusable)?);
     if let Err(error) = check(&socket, role) {
         // Not ours to close: it may be a file of this very process.
         let _ = socket.into_raw_fd();
@@ -155,6 +160,51 @@ fn passed(pid: Option<String>, count: Option<String>, own: u32) -> Result<Range<
     match count.parse::<RawFd>().ok().and_then(|count| FIRST.checked_add(count)) {
         Some(end) if end > FIRST => Ok(FIRST..end),
         _ => Err(format!("LISTEN_FDS is {count}")),
+    }
+}
+
+/// A socket that was taken over, by what it is.
+#[derive(Debug)]
+pub(crate) enum AdoptedSocket {
+    /// A stream socket that is connected.
+    Stream(StreamSocket),
+    /// A stream socket that listens.
+    Listener(OpenListener),
+    /// A datagram socket.
+    Datagrams(datagram::Opened),
+}
+
+/// Takes over a socket, and makes it non-blocking and close-on-exec.
+///
+/// # Errors
+/// `Status::Local`: it is no socket, none of the internet and no unix one, or a stream socket that
+/// neither is connected nor listens.
+pub(crate) fn adopt(fd: OwnedFd) -> Result<AdoptedSocket, Failure> {
+    let name = format!("fd {}", fd.as_raw_fd());
+    adopt_socket(fd.into()).map_err(|error| Failure::io(Status::Local, "take over", name, &error))
+}
+
+fn adopt_socket(socket: Socket) -> io::Result<AdoptedSocket> {
+    let (kind, domain) = type_of(&socket)?;
+    // O_NONBLOCK is of the open file description: a duplicate that was kept sees it too.
+    socket.set_cloexec(true)?;
+    socket.set_nonblocking(true)?;
+    let options = SocketOptions::default();
+    match kind {
+        Type::DGRAM => {
+            DatagramSocket::inherit(&socket, &options)?;
+            opened(socket, None).map(AdoptedSocket::Datagrams)
+        }
+        Type::STREAM if is_listener(&socket)? => {
+            Listener::inherit(&socket, &options)?;
+            opened(socket, None).map(AdoptedSocket::Listener)
+        }
+        Type::STREAM => {
+            // ENOTCONN where it has no peer (getpeername(2)).
+            socket.peer_addr()?;
+            Ok(AdoptedSocket::Stream(StreamSocket::from_socket(socket, domain, None)))
+        }
+        _ => Err(io::Error::other("neither a stream nor a datagram socket")),
     }
 }
 

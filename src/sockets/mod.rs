@@ -4,7 +4,6 @@
 //! connections but never waits for one, and moves no data: that is the event loop's work.
 
 pub mod address;
-mod adopted;
 pub(crate) mod backoff;
 mod binding;
 pub mod connect;
@@ -29,8 +28,8 @@ pub mod tls;
 mod unix;
 
 pub use address::{Address, AddressError, FdName, Host, Target, UnixName};
-pub(crate) use adopted::{AdoptedSocket, adopt};
 pub use endpoint::Endpoint;
+pub(crate) use inherited::{AdoptedSocket, adopt};
 pub use listen::{Listener, OpenListener, OpenSocket};
 pub use options::{OptionError, SocketOptions};
 pub use resolve::{Family, Purpose, first_target, targets};
