@@ -1,6 +1,8 @@
 //! SPEC 3: `fd:` takes the listeners of systemd, as in the units of `wirecat-tcp-serve(1)`.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::os::fd::OwnedFd;
 use std::process::Command;
 
 use crate::support::net::{connect, peer, read_all};
@@ -36,10 +38,35 @@ fn the_forwarder_of_the_manual_starts_with_its_first_client() {
     service.wait_for("Listening on");
     let mut client = connect(&address);
     client.write_all(b"question").expect("it is taken");
-    client.shutdown(std::net::Shutdown::Write).expect("open");
+    client.shutdown(Shutdown::Write).expect("open");
     assert_eq!(read_all(&client), b"answer");
     assert_eq!(upstream.join(), b"question");
     service.wait_for("listening tcp");
     service.signal(libc::SIGTERM);
     service.wait().code(0);
+}
+
+/// accept(2) fails at each call from then on, which is reported once, and holds nothing else up.
+#[test]
+fn a_listener_that_its_parent_shuts_down_leaves_the_server_as_it_is() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let handed = OwnedFd::from(listener.try_clone().expect("a copy"));
+    let mut shell = Command::new("/bin/sh");
+    let line = "exec \"$0\" tcp-serve --exec cat --log json fd:3 3<&0 </dev/null";
+    shell.args(["-c", line, wirecat_path()]);
+    let mut server = program(shell).stdin(handed).start();
+    server.wait_for("listening");
+    let mut client = connect(&address);
+    let mut echo = [0; 5];
+    client.write_all(b"there").expect("it is taken");
+    client.read_exact(&mut echo).expect("an answer");
+    socket2::SockRef::from(&listener).shutdown(Shutdown::Read).expect("open");
+    server.wait_for("cannot accept connections: invalid argument");
+    client.write_all(b" and back").expect("it is taken");
+    client.shutdown(Shutdown::Write).expect("open");
+    assert_eq!((&echo, &*read_all(&client)), (b"there", &b" and back"[..]));
+    server.signal(libc::SIGTERM);
+    let ended = server.wait().code(0);
+    assert_eq!(ended.stderr.matches("cannot accept").count(), 1);
 }

@@ -264,7 +264,7 @@ impl StreamSession {
         self.core.console.warn(pool, kind, &text);
     }
 
-    /// Accepting fails for want of descriptors.
+    /// Accepting fails, most often for want of descriptors.
     pub(super) fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
         // Whoever gives commands knows of the FIN, and closes by itself.
         let is_relayed = self.service.stdin() == Stdin::Relayed && !self.core.input.has_commands();

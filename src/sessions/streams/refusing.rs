@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::io::Errno;
 
 use super::{Connection, StreamSession, Streams};
 use crate::close::{Cause, CloseReason, Detail};
@@ -75,6 +76,14 @@ pub(super) fn accept_failed(
     (error, is_relayed): (&io::Error, bool),
 ) {
     let cause = plain(error);
+    if !is_scarcity(error) {
+        // Whoever is closed makes no room there.
+        if streams.admission.starve() {
+            let text = format!("cannot accept {}: {cause}", streams.profile.noun);
+            core.console.warn(pool, Kind::Io, &text);
+        }
+        return;
+    }
     // Where several loops accept, one of them reports it for all.
     if streams.admission.starve() && !core.console.is_remote() {
         let (count, noun) = (streams.count() + pool.handshakes(), streams.profile.noun);
@@ -92,6 +101,13 @@ pub(super) fn accept_failed(
         );
         core.console.warn(pool, Kind::Starved, &text);
     }
+}
+
+/// Whether a connection cannot be accepted for want of descriptors, memory or places in the poll (ENOSPC,
+/// epoll_ctl(2)). It can be for another reason: a listener was shut down by another process that holds it.
+fn is_scarcity(error: &io::Error) -> bool {
+    let codes = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::NOSPC];
+    Errno::from_io_error(error).is_some_and(|code| codes.contains(&code))
 }
 
 /// The client that makes room where others find no descriptor: of those that have sent FIN and have
