@@ -55,7 +55,7 @@ impl Pool {
     /// Gives a connection up: what is queued is still written. With `is_cut` more was to
     /// follow; RST then shows it to the peer, unless FIN is sent already. It waits without a limit,
     /// and `abort` ends it. One that has nothing to write closes at the end of this turn.
-    pub fn give_up(&mut self, id: Id, reason: CloseReason, is_cut: bool) {
+    pub(crate) fn give_up(&mut self, id: Id, reason: CloseReason, is_cut: bool) {
         self.close_lane(id);
         match self.channel(id) {
             Some(channel) if is_cut && channel.takes() => {

@@ -97,8 +97,9 @@ impl Pool {
         self.channel(id).map_or(0, Channel::room)
     }
 
-    /// Whether the other side of a paused connection has ended it without a byte that is unread.
-    pub fn has_ended(&self, id: Id) -> bool {
+    /// Whether the other side of a paused connection has ended it without a byte that is unread. A reset
+    /// that this meets is taken off the socket and reported by no event: for one that is aborted then.
+    pub(crate) fn has_ended(&self, id: Id) -> bool {
         self.channel(id).is_none_or(|channel| channel.transport.has_ended().unwrap_or(true))
     }
 
@@ -108,7 +109,7 @@ impl Pool {
     }
 
     /// Whether a connection has more to read, as far as is known.
-    pub fn has_input(&self, id: Id) -> bool {
+    pub(crate) fn has_input(&self, id: Id) -> bool {
         self.channel(id).is_some_and(|channel| {
             channel.reading.is_open()
                 && (channel.readable || channel.transport.has_buffered_input())
@@ -121,7 +122,7 @@ impl Pool {
     }
 
     /// Bytes that the transport of a connection has read ahead, and not delivered.
-    pub fn buffered(&self, id: Id) -> usize {
+    pub(crate) fn buffered(&self, id: Id) -> usize {
         self.channel(id).map_or(0, |channel| channel.transport.buffered())
     }
 

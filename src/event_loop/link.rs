@@ -197,7 +197,7 @@ impl Pool {
     ///
     /// # Errors
     /// As those of [`Pool::link`].
-    pub fn link_whole(&mut self, from: Id, to: Id) -> Result<(), Failure> {
+    pub(crate) fn link_whole(&mut self, from: Id, to: Id) -> Result<(), Failure> {
         self.link_as(from, to, true)
     }
 
@@ -248,7 +248,7 @@ impl Pool {
     }
 
     /// Whether a channel is linked, and waits until its sink has taken something.
-    pub fn waits_for_sink(&self, from: Id) -> bool {
+    pub(crate) fn waits_for_sink(&self, from: Id) -> bool {
         self.channel(from).is_some_and(|source| source.marks.has(Marks::WAITS))
     }
 

@@ -106,7 +106,7 @@ impl Pool {
     ///
     /// # Errors
     /// It cannot be registered with the poll.
-    pub fn add_connecting(&mut self, stream: StreamSocket, target: &Target) -> Result<Id, Failure> {
+    fn add_connecting(&mut self, stream: StreamSocket, target: &Target) -> Result<Id, Failure> {
         let transport = self.recorded(stream, Role::Connected);
         self.add_connection(transport, ChannelPhase::Connecting)
             .map_err(|error| Failure::io(Status::Connect, "connect to", target.to_string(), &error))

@@ -62,7 +62,7 @@ impl Pool {
 
     /// Moves what has come on a linked channel into the queue of its sink, as much as that takes: what
     /// would have waited there without a link is not lost where `from` is closed next.
-    pub fn read_ahead(&mut self, from: Id) {
+    pub(crate) fn read_ahead(&mut self, from: Id) {
         let Some(to) = self.linked(from) else { return };
         if self.move_ahead(from, to) {
             self.mark_dirty(to);
