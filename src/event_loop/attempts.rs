@@ -266,6 +266,7 @@ impl Pool {
         let after = plan.pauses.pause(chance());
         plan.attempt = Attempt::Waiting;
         channel.transport.deregister(&self.registry);
+        // With a new socket each time: the state of one whose connect(2) has failed is unspecified.
         channel.transport = Box::new(Pending);
         (channel.readable, channel.writable) = (false, false);
         channel.marks.set(Marks::HUNG_UP, false);

@@ -115,6 +115,7 @@ impl SocketTransport {
     fn note_errors(&mut self) -> bool {
         let errors = mmsg::take_errors(fd_of(&self.socket));
         let has_any = !errors.is_empty();
+        // What has no room is dropped, and not left in the kernel, where it counts for the receive buffer.
         let room = MOST_LATE.saturating_sub(self.late.len());
         self.late.extend(errors.into_iter().take(room));
         debug_assert!(self.late.len() <= MOST_LATE, "{} errors are kept", self.late.len());

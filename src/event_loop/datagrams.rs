@@ -210,6 +210,7 @@ impl Datagrams {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.writable = false;
                 self.awaited = true;
+                // The kernel has no event for the queue of a peer that is not connected.
                 self.crowded = matches!(path.to, SenderAddress::Unix(_));
             }
             Err(_) => {}

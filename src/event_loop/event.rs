@@ -234,7 +234,7 @@ pub struct Traffic {
     pub sent: u64,
     /// When it came to be.
     pub opened: Instant,
-    /// When a byte last went through, either way.
+    /// When a byte last went through, in either direction.
     pub last_active: Instant,
 }
 

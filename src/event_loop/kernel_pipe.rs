@@ -55,6 +55,7 @@ impl KernelPipe {
 
     /// Writes as much of it as fits.
     pub(super) fn drain(&mut self, to: BorrowedFd<'_>) -> io::Result<usize> {
+        // A part of a page stays behind where the sink takes no more, and goes first the next time.
         let count = splice(self.reader.as_fd(), to, self.len)?;
         self.len = self.len.saturating_sub(count);
         Ok(count)
@@ -66,6 +67,7 @@ impl KernelPipe {
         let mut count = 0;
         while let Some(rest) = bytes.get_mut(count..).filter(|rest| !rest.is_empty()) {
             match rustix::io::read(&self.reader, rest) {
+                // Neither happens while the pipe holds something: this process has both of its ends.
                 Ok(0) | Err(_) => break,
                 Ok(more) => count += more,
             }
@@ -103,7 +105,7 @@ impl KernelPipes {
     /// Takes an empty pipe back.
     pub(super) fn put(&mut self, pipe: KernelPipe) {
         debug_assert_eq!(pipe.len, 0, "a pipe is given back empty");
-        self.held -= 1;
+        self.held = self.held.saturating_sub(1);
         if self.links > 0 && self.free.len() < KEPT {
             self.free.push(pipe);
         }

@@ -146,7 +146,7 @@ impl Channel {
         self.since(now, |ending| ending.fin_sent_at)
     }
 
-    /// The reason to remove this channel, once there is one: both ways are over, or reading has
+    /// The reason to remove this channel, once there is one: both halves are over, or reading has
     /// failed, which means that the peer is gone.
     pub(super) fn end_reason(&self) -> Option<CloseReason> {
         let failed = self.failed();
@@ -186,7 +186,7 @@ impl Channel {
         self.reading == Half::Failed || self.writing == Half::Failed
     }
 
-    /// Whether a channel whose two ways are over in order had better be kept until the peer has
+    /// Whether a channel whose two halves are over in order had better be kept until the peer has
     /// acknowledged what was written: an RST that comes in their place means a loss, and a
     /// closed socket would not learn of it. A FIN alone (which counts as one) is not awaited.
     pub(super) fn awaits_acknowledgement(&mut self, now: Instant, limit: Duration) -> bool {

@@ -142,7 +142,7 @@ impl Mailbox {
 }
 
 impl Pool {
-    /// A way for other threads to reach the handler.
+    /// A handle by which other threads reach the handler.
     pub fn mailbox(&self) -> Mailbox {
         self.mailbox.clone()
     }

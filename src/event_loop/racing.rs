@@ -57,6 +57,7 @@ impl Attempts {
     }
 
     fn lock(&self) -> MutexGuard<'_, Field> {
+        // Nothing that can panic leaves the list half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -160,6 +160,7 @@ impl RecordedStream {
         let (is_silent, flow, reset) = (false, None, false);
         let mut recorded = Self { inner, recorder, is_silent, proto, role, flow, reset };
         if role == Role::Accepted {
+            // getpeername(2) gives ENOTCONN once a reset has come (inet_getname() in Linux).
             recorded.flow();
         }
         recorded
@@ -273,7 +274,7 @@ impl Pool {
     }
 
     /// Whether what is opened is recorded.
-    pub fn is_recorded(&self) -> bool {
+    pub(crate) fn is_recorded(&self) -> bool {
         self.recording.recorder.is_some()
     }
 
@@ -285,7 +286,7 @@ impl Pool {
     }
 
     /// Whether nothing is read, because what is recorded or tapped has no place to go.
-    pub fn is_held_by_recording(&self) -> bool {
+    pub(crate) fn is_held_by_recording(&self) -> bool {
         self.recording.is_full || self.recording.taps.is_full
     }
 

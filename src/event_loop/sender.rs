@@ -130,7 +130,7 @@ impl fmt::Debug for Sender {
 }
 
 impl Pool {
-    /// A way for other threads to send on the connections of this pool, also on those that come to be
+    /// A handle by which other threads send on the connections of this pool, also on those that come to be
     /// later.
     pub fn sender(&mut self) -> Sender {
         let lanes = match &self.inbox {

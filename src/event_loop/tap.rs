@@ -25,7 +25,7 @@ use crate::recording::Direction;
 pub struct Tapped {
     /// The connection.
     pub id: Id,
-    /// Which way they went.
+    /// Whether they were read or written.
     pub direction: Direction,
     /// The bytes.
     pub bytes: Vec<u8>,
@@ -121,17 +121,19 @@ impl Pool {
     /// Nobody takes what passes any more.
     pub fn end_taps(&mut self) {
         if let Some(tap) = self.recording.taps.tap.take() {
+            // The transports keep their clones, and go on without.
             *tap.lock() = Seen { is_over: true, ..Seen::default() };
         }
         self.recording.taps.is_full = false;
     }
 
-    /// Tells the handler that bytes have passed, and looks whether it takes them.
+    /// Notifies the handler that bytes have passed, and looks whether it takes them.
     pub(super) fn report_tapped(&mut self, handler: &mut dyn Handler) {
         let Some(tap) = self.recording.taps.tap.clone() else { return };
         if std::mem::take(&mut tap.lock().is_news) {
             handler.on(self, Event::Tapped);
         }
+        // The handler has taken some of it by now, which is why the lock is not held above.
         let waiting = tap.lock().waiting;
         self.recording.taps.is_full =
             waiting >= if self.recording.taps.is_full { FULL / 4 } else { FULL };

@@ -165,6 +165,7 @@ impl Timers {
 
     /// Drops all timers of a source.
     pub(super) fn forget(&mut self, id: Id) {
+        // A timer of the handler sorts before those of the pool, and 0 is the least purpose.
         let first = AnyTimer::from(TimerKey::of(id, 0));
         while let Some((&key, _)) = self.due.range(first..).next()
             && key.id == first.id
@@ -180,6 +181,7 @@ impl Timers {
     }
 
     fn peek(&mut self) -> Option<TimerEntry> {
+        // An entry that `due` does not have was moved or dropped since: a heap cannot take it out.
         while let Some(Reverse((due, key))) = self.heap.peek() {
             if self.due.get(key) == Some(due) {
                 return Some(*due);
@@ -220,6 +222,7 @@ impl Pool {
 
     fn arm_any(&mut self, key: AnyTimer, after: Duration) {
         if key.id.is_some_and(|id| self.sources.get(id).is_none()) {
+            // `remove` has dropped the timers of that source; nothing would drop this one.
             return;
         }
         if !(after.is_zero() && self.timers.is_due(key, self.now)) {

@@ -58,6 +58,7 @@ impl Delimiters {
 
 /// The borders of each beginning of a text of up to 255 bytes.
 fn borders(text: &[u8]) -> Box<[u8]> {
+    // The failure function of Knuth, Morris and Pratt; a border is shorter than 255 bytes, and fits a byte.
     let (mut borders, mut border) = (vec![0_u8; text.len()], 0);
     for (at, byte) in text.iter().enumerate().skip(1) {
         while border > 0 && text.get(border) != Some(byte) {

@@ -6,7 +6,7 @@
 
 use bytes::BytesMut;
 
-/// A stream on its way to becoming numbered lines: pieces are pushed in, lines are taken out when
+/// A stream that is cut into numbered lines: pieces are pushed in, lines are taken out when
 /// there is time for them.
 #[derive(Debug)]
 pub struct Lines {

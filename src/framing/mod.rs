@@ -123,7 +123,7 @@ const NAMES: [(&str, Framing); 14] = [
 impl Framing {
     /// The framer for one direction of one stream; `None` where the stream is bytes.
     ///
-    /// `max_frame` (`--max-frame`) limits the payload in bytes, both ways. `keep_cr`
+    /// `max_frame` (`--max-frame`) limits the payload in bytes, in both directions. `keep_cr`
     /// (`--keep-cr`) matters to [`Framing::Line`] alone.
     pub fn framer(&self, max_frame: usize, keep_cr: bool) -> Option<Box<dyn Framer>> {
         let prefixed = |prefix| -> Option<Box<dyn Framer>> {

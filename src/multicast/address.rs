@@ -125,7 +125,7 @@ impl GroupAddress {
 
     /// What to warn of where the source and the range of the group do not go together.
     ///
-    /// Hosts join any group either way; routers keep to the ranges (RFC 4607 section 1,
+    /// Hosts join any group with or without a source; routers keep to the ranges (RFC 4607 section 1,
     /// RFC 4604 section 2.2.1).
     pub fn range_warning(&self) -> Option<String> {
         let range = if self.first.is_ipv4() { "232.0.0.0/8" } else { "ff3x::/32" };

@@ -1,4 +1,4 @@
-//! Why nothing arrives: what the kernel knows of the interfaces, the memberships and the way in.
+//! Why nothing arrives: what the kernel knows of the interfaces, the memberships and the path in.
 //!
 //! It looks and reports; it changes nothing, and it claims nothing that it cannot read. The counters
 //! are judged in `traffic`, rp_filter in `reverse_path`; `probe` listens on other interfaces.

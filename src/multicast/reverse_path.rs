@@ -1,4 +1,4 @@
-//! Whether the kernel drops a source because the way back to it is another one (rp_filter).
+//! Whether the kernel drops a source because the route back to it is another one (rp_filter).
 //!
 //! It is IPv4's alone: for IPv6 only a firewall does the like.
 
@@ -11,7 +11,7 @@ use super::interfaces::Interface;
 use super::membership::Membership;
 use super::route;
 
-/// How the way back to a source is checked (RFC 3704).
+/// How the route back to a source is checked (RFC 3704).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Filter {
     /// The route back must leave by the interface that the packet came in by.

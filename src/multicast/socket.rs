@@ -149,7 +149,7 @@ pub(super) fn share_address(socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Hears one interface only.
+/// Receives from one interface only.
 ///
 /// For IPv4 the membership does that. For IPv6 the kernel compares the group and not the interface
 /// (`inet6_mc_check`, Linux 6.18), so that two sockets on two interfaces would receive everything

@@ -1,4 +1,4 @@
-//! `--crlf`: LF becomes CR LF on the way out. Pure.
+//! `--crlf`: LF becomes CR LF in what is sent. Pure.
 
 use memchr::memchr_iter;
 

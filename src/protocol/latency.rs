@@ -1,4 +1,4 @@
-//! How long messages were on their way. Pure: times are arguments, in nanoseconds.
+//! How long messages took from sender to receiver. Pure: times are arguments, in nanoseconds.
 //!
 //! The two clocks are those of two hosts, so the figures are as good as their agreement: a
 //! negative latency is shown as it is: it means that the clocks do not agree.

@@ -89,7 +89,7 @@ impl fmt::Display for Output {
 pub struct Shown<'a> {
     /// The payload without its frame.
     pub payload: &'a [u8],
-    /// Which way it went.
+    /// Whether it was received or sent.
     pub direction: Direction,
     /// The peer's address.
     pub peer: &'a str,

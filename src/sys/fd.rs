@@ -43,7 +43,7 @@ pub fn claim_writable(fd: RawFd) -> io::Result<()> {
     Ok(rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?)
 }
 
-/// Which way a descriptor is used.
+/// What a descriptor is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FdAccess {
     /// For reading.

@@ -115,6 +115,7 @@ impl Distributor {
         if let Some(one) = self.loops.get_mut(from) {
             one.owed += cost;
         }
+        // Unreported, what is in flight fills the window of that loop, which then stops reading.
         if !context.core.console.is_full() {
             self.report_taken(PORTION);
         }
@@ -237,6 +238,7 @@ impl StreamService for Distributor {
     }
 
     fn serve_elsewhere(&mut self, context: &mut Context<'_>, new: &NewConnection) -> bool {
+        // The loop with the fewest connections; of several, the first (`min_by_key`).
         let alive = self.loops.iter_mut().enumerate().filter(|(_, one)| one.is_alive);
         let Some((at, one)) = alive.min_by_key(|(_, one)| one.clients) else { return false };
         // It was accepted a moment ago: nothing of it has been read or written.

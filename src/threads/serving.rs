@@ -125,6 +125,7 @@ impl Serving {
         match letter {
             ToLoop::Serve(handed) => self.serve(pool, *handed),
             ToLoop::Pass { from, piece, messages, by_peer } => {
+                // Counted before the clients have it, and acknowledged once none of them blocks.
                 if let Some(owed) = self.owed.get_mut(from) {
                     *owed += piece.len() + OVERHEAD;
                 }

@@ -1,7 +1,7 @@
 //! Standard streams that can only be used blocking: one thread each, and a bounded buffer
 //! between it and the loop.
 //!
-//! This is the way for a pipe or terminal that belongs to another user (`sudo -u`), and for
+//! This serves a pipe or terminal that belongs to another user (`sudo -u`), and for
 //! systems without `/proc`.
 
 use std::io::{self, IoSlice};

@@ -7,7 +7,7 @@ use super::tree::NodeKind;
 use super::{classes, number};
 
 const DAY: i64 = 86_400;
-/// The most days of a timedelta, either way.
+/// The most days of a timedelta, of either sign.
 const MAX_DAYS: i64 = 999_999_999;
 /// The bit in the first byte of a month or an hour that marks the second of two equal times when
 /// clocks are set back. It is not kept: Python does not compare it either.

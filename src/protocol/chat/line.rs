@@ -1,7 +1,7 @@
 //! The lines of a chat: what each means, and how it is written on the wire.
 //!
 //! Everything is text that reads well in nc: `<ann> hello`, `* ann waves`, `[ann] for you alone`,
-//! `*** ann joined`. What a host or member writes in another way is a [`ChatLine::Other`], and is shown
+//! `*** ann joined`. What a host or member writes in another form is a [`ChatLine::Other`], and is shown
 //! as it is. Text is escaped when it becomes a line, so no line can disturb a terminal.
 
 use std::fmt;

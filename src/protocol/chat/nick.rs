@@ -11,7 +11,7 @@ const WIDEST: usize = 20;
 const LONGEST: usize = 64;
 
 /// A member's name: letters and digits of any script, and `- _ . '`. It holds neither blanks nor
-/// the signs that a line is made of, so a line reads in one way only, nor anything invisible, so two
+/// the signs that a line is made of, so a line has one reading only, nor anything invisible, so two
 /// that look the same are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nick(String);
@@ -78,7 +78,7 @@ impl Nick {
     pub fn numbered(&self, number: u64) -> Self {
         let suffix = format!("-{number}");
         let mut base = self.0.clone();
-        // The name gives way and not the number: a number that is cut would be another one.
+        // The name is cut and not the number: a number that is cut would be another one.
         while !fits(&format!("{base}{suffix}")) && base.pop().is_some() {}
         Self(base + &suffix)
     }

@@ -1,4 +1,4 @@
-//! Reusable memory for datagrams that come, and the way from it to single datagrams.
+//! Reusable memory for datagrams that come, and how it is cut into single datagrams.
 
 use std::io;
 use std::num::NonZeroUsize;

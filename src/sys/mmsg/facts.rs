@@ -103,7 +103,7 @@ mod linux {
     }
 
     fn segment(data: &[u8]) -> Option<NonZeroUsize> {
-        // An int on the way in, where the message that asks for segmentation has 16 bits (udp(7)).
+        // An int where it is received, while the message that asks for segmentation has 16 bits (udp(7)).
         let size = bytes(data, 0).map(c_int::from_ne_bytes)?;
         NonZeroUsize::new(usize::try_from(size).ok()?)
     }

@@ -54,7 +54,7 @@ pub struct Arrival<'a> {
 }
 
 impl Arrival<'_> {
-    /// The way back: to the sender, from the address that it asked.
+    /// The return path: to the sender, from the address that it asked.
     pub fn return_path(&self) -> ReturnPath {
         ReturnPath { to: self.from.clone(), from: self.local }
     }

@@ -1,5 +1,5 @@
 //! One datagram at a time, by the calls that every system has: what there is elsewhere than on
-//! Linux, and the plain way for what the kernel refuses to send faster.
+//! Linux, and the plain calls for what the kernel refuses to send faster.
 
 use std::io;
 use std::net::SocketAddr;

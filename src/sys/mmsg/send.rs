@@ -1,4 +1,4 @@
-//! Sending a batch the fastest way that still works, each datagram once.
+//! Sending a batch by the fastest call that still works, each datagram once.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -22,7 +22,7 @@ const FITS_ANY_PATH: usize = 1232;
 
 /// Which fast paths still work on a socket: one value for each socket, for as long as it is open.
 ///
-/// A path that the kernel refuses is never tried again, and its datagrams are sent the plain way.
+/// A path that the kernel refuses is never tried again, and its datagrams are sent by send(2).
 #[derive(Debug)]
 pub struct FastPaths {
     /// The largest datagram that is worth trying to send as a part of a buffer; 0 for none.

@@ -76,7 +76,7 @@ pub(super) fn send_from(
             let control = ControlMessage::new(libc::IPPROTO_IP, libc::IP_PKTINFO, info);
             control.send(socket, Some(to), &pieces)
         }
-        // An IPv4 datagram on a socket of both families has a mapped address, on both ways.
+        // An IPv4 datagram on a socket of both families has a mapped address, in both directions.
         IpAddr::V6(ip) => {
             let ipi6_addr = libc::in6_addr { s6_addr: ip.octets() };
             let ipi6_ifindex = from.interface.unwrap_or(0) as _;
