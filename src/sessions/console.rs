@@ -3,7 +3,6 @@
 //!
 //! It owns the stdout channel and the totals of the run. It knows nothing of connections.
 
-mod closed;
 mod hooked;
 mod long;
 mod message;
@@ -29,11 +28,10 @@ use crate::report::{INTERVAL, Moved, Name, Notice, Reporter};
 use long::LongEvents;
 use terminal::TerminalView;
 
-pub(crate) use closed::closed_event;
 pub use message::Message;
 pub(crate) use message::write_message;
 pub(crate) use stdout::StdoutEnd;
-pub(crate) use totals::{OpenTraffic, Totals};
+pub(crate) use totals::{OpenTraffic, Totals, closed_event};
 pub(crate) use uplink::{ConsoleEntry, RemoteForm, Uplink};
 
 /// Raw messages from this size on go out by themselves; smaller ones are gathered, so that a

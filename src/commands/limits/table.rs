@@ -327,7 +327,7 @@ pub const LIMITS: &[Limit] = &[
         "{} a second",
         &[(Count(10), "report/repeats.rs MOST")],
         "the rest is summed up",
-        "src/report/repeats.rs ten_lines_of_a_kind_are_told_and_the_rest_is_summed_up",
+        "src/report/repeats.rs ten_lines_of_a_kind_are_shown_and_the_rest_is_summed_up",
     ),
     limit(
         "what --record holds for a FIFO that is not read",

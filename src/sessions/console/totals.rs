@@ -1,6 +1,9 @@
-//! What a run has moved, in sums.
+//! What connections have moved: in the event of the end of one, and in the sums of the run.
 
-use crate::event_loop::{Id, Pool};
+use std::time::Instant;
+
+use crate::event_loop::{End, Id, Pool};
+use crate::report::{Name, Notice};
 
 /// What has gone through all connections that are gone, and how many there were.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,4 +60,27 @@ impl OpenTraffic {
             sent: sum.sent + traffic.sent,
         })
     }
+}
+
+/// The `closed` event of a connection.
+pub(crate) fn closed_event<'a>(
+    peer: &'a str,
+    local: &'a str,
+    end: &End,
+    undelivered: u64,
+    now: Instant,
+) -> Notice<'a> {
+    let mut event = Notice::new(Name::Closed)
+        .peer(peer)
+        .local(local)
+        .traffic(end.traffic.received, end.traffic.sent)
+        .secs(now.saturating_duration_since(end.traffic.opened))
+        .closed(end.reason);
+    if !end.unsent.is_empty() {
+        event = event.unsent(end.unsent.len() as u64);
+    }
+    if undelivered > 0 {
+        event = event.undelivered(undelivered);
+    }
+    event
 }
