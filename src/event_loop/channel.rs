@@ -30,7 +30,7 @@ use bytes::Bytes;
 
 use super::event::{SendOutcome, Traffic};
 use super::lifecycle::{ChannelPhase, CloseMode, Directions, EndWatch, Half};
-use super::link::Rare;
+use super::link::ChannelExtras;
 use super::marks::Marks;
 use super::transport::Transport;
 use crate::buffers::SendQueue;
@@ -67,7 +67,7 @@ pub(super) struct Channel {
     /// What the handler waits for.
     pub(super) awaited: Awaited,
     /// Boxed, because most of the thousands of a server have none.
-    pub(super) rare: Option<Box<Rare>>,
+    pub(super) extras: Option<Box<ChannelExtras>>,
     pub(super) queue: SendQueue,
     /// In bytes; `u32::MAX` is without a limit.
     high_mark: u32,
@@ -119,7 +119,7 @@ impl Channel {
             closed: None,
             close_mode: CloseMode::Linger,
             awaited: Awaited::Nothing,
-            rare: None,
+            extras: None,
             queue: SendQueue::default(),
             high_mark: HIGH_MARK as u32,
             read_size,

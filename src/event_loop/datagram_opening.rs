@@ -19,7 +19,7 @@ use crate::sockets::{
 use crate::sys::mmsg::{Arrival, ReturnPath};
 
 /// What goes with a datagram socket.
-pub(super) enum Kept {
+pub(super) enum SocketExtra {
     /// The file of a unix socket.
     File { _guard: UnixGuard },
     /// The group that it has joined, and the port.
@@ -84,16 +84,16 @@ impl Pool {
     }
 
     fn add_opened(&mut self, opened: datagram::Opened) -> Result<Id, Failure> {
-        let kept = opened.cleanup.map(|guard| Kept::File { _guard: guard });
+        let extra = opened.cleanup.map(|guard| SocketExtra::File { _guard: guard });
         let fail = |error| Failure::io(Status::Listen, "listen on", opened.local, &error);
         let id = self.add_datagrams(opened.socket).map_err(fail)?;
-        self.keep(id, kept);
+        self.set_extra(id, extra);
         Ok(id)
     }
 
-    pub(super) fn keep(&mut self, id: Id, kept: Option<Kept>) {
+    pub(super) fn set_extra(&mut self, id: Id, extra: Option<SocketExtra>) {
         if let Some(PoolSource::Datagrams(datagrams)) = self.sources.get_mut(id) {
-            datagrams.kept = kept.map(Box::new);
+            datagrams.extra = extra.map(Box::new);
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mio::Registry;
 
 use super::BATCH_WAIT;
-use super::datagram_opening::Kept;
+use super::datagram_opening::SocketExtra;
 use super::datagram_transport::{DatagramTransport, SocketTransport};
 use super::event::{End, Traffic};
 use super::id::Id;
@@ -32,7 +32,7 @@ const LARGE: usize = 32;
 pub(super) struct Datagrams {
     pub(super) socket: Box<dyn DatagramTransport>,
     /// What goes with the socket.
-    pub(super) kept: Option<Box<Kept>>,
+    pub(super) extra: Option<Box<SocketExtra>>,
     /// Readable, as far as is known: set by events, cleared by `WouldBlock`.
     pub(super) readable: bool,
     pub(super) writable: bool,
@@ -83,7 +83,7 @@ impl Datagrams {
             has_room: socket.has_room(),
             arrives_fast: false,
             socket,
-            kept: None,
+            extra: None,
             readable: false,
             // The poll is not asked for room before a send has failed, so the first ones just try.
             writable: true,

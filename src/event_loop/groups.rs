@@ -1,6 +1,6 @@
 //! Groups in the pool: joined, left and sent to by their addresses.
 
-use super::datagram_opening::Kept;
+use super::datagram_opening::SocketExtra;
 use super::id::Id;
 use super::pool::{Pool, PoolSource};
 use crate::close::CloseReason;
@@ -47,7 +47,7 @@ impl Pool {
         let id = self
             .add_datagrams(socket.into())
             .map_err(|error| Failure::io(Status::Listen, "join", title, &error))?;
-        self.keep(id, Some(Kept::Group(membership, port)));
+        self.set_extra(id, Some(SocketExtra::Group(membership, port)));
         Ok(id)
     }
 
@@ -79,9 +79,9 @@ impl Pool {
     fn members(&self) -> impl Iterator<Item = (Id, &Membership, u16)> {
         self.sources.ids().filter_map(|id| match self.sources.get(id)? {
             PoolSource::Datagrams(datagrams) if datagrams.closed.is_none() => {
-                match datagrams.kept.as_deref()? {
-                    Kept::Group(membership, port) => Some((id, membership, *port)),
-                    Kept::File { .. } => None,
+                match datagrams.extra.as_deref()? {
+                    SocketExtra::Group(membership, port) => Some((id, membership, *port)),
+                    SocketExtra::File { .. } => None,
                 }
             }
             _ => None,

@@ -236,7 +236,7 @@ impl Channel {
 
     /// The error of the operating system, if this channel failed.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
-        let ending = std::mem::take(&mut self.rare.as_mut()?.ending);
+        let ending = std::mem::take(&mut self.extras.as_mut()?.ending);
         // Once a read has returned ETIMEDOUT or ECONNRESET, a write gets EPIPE, which is less exact.
         let is_vague = |error: &io::Error| {
             error.kind() == ErrorKind::BrokenPipe && ending.read_error.is_some()
@@ -255,7 +255,7 @@ impl Channel {
     /// ends in order and resets what comes later makes it EPIPE (tcp_reset() in Linux): then the end
     /// is one.
     pub(super) fn take_reset(&mut self) -> Option<io::Error> {
-        let ending = &mut self.rare.as_mut()?.ending;
+        let ending = &mut self.extras.as_mut()?.ending;
         let met = ending.write_error.as_ref().map(io::Error::kind);
         let is_lost = |kind: &ErrorKind| {
             use ErrorKind::{ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut};
@@ -276,11 +276,11 @@ impl Channel {
     }
 
     pub(super) fn ending(&mut self) -> &mut ChannelEnd {
-        &mut self.rare().ending
+        &mut self.extras().ending
     }
 
     fn end(&self) -> Option<&ChannelEnd> {
-        self.rare.as_ref().map(|rare| &rare.ending)
+        self.extras.as_ref().map(|extras| &extras.ending)
     }
 
     /// The time since a step of the end; none where that has not come.

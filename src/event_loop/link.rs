@@ -78,9 +78,9 @@ const FEW: u8 = 4;
 /// What a turn's budget has to spare for one spliced byte, as a fraction of a copied one.
 const SPLICED: usize = 4;
 
-/// What few channels have.
+/// State that few channels need: the end of one, and links. Boxed, it costs the others one pointer.
 #[derive(Default)]
-pub(super) struct Rare {
+pub(super) struct ChannelExtras {
     pub(super) ending: ChannelEnd,
     /// Where what comes goes.
     link: Option<Link>,
@@ -216,12 +216,12 @@ impl Pool {
         }
         self.unlink(from);
         if let Some(source) = self.channel_mut(from) {
-            source.rare().link = Some(Link { to, mover: Mover::Copying, is_whole });
+            source.extras().link = Some(Link { to, mover: Mover::Copying, is_whole });
             source.marks.set(Marks::LINKED, true);
             self.pipes.link_made();
         }
         if let Some(sink) = self.channel_mut(to) {
-            sink.rare().feeder = Some(from);
+            sink.extras().feeder = Some(from);
         }
         Ok(())
     }
@@ -230,11 +230,13 @@ impl Pool {
     /// before is written all the same, and `from` is paused no longer on account of its sink.
     pub fn unlink(&mut self, from: Id) {
         let Some(source) = self.channel_mut(from) else { return };
-        let Some(link) = source.rare.as_mut().and_then(|rare| rare.link.take()) else { return };
+        let Some(link) = source.extras.as_mut().and_then(|extras| extras.link.take()) else {
+            return;
+        };
         source.marks.set(Marks::LINKED, false);
         source.marks.set(Marks::WAITS, false);
         if let Some(sink) = self.channel_mut(link.to) {
-            sink.rare().feeder = None;
+            sink.extras().feeder = None;
             sink.marks.set(Marks::AWAITED, false);
         }
         self.pipes.link_ended();
@@ -254,7 +256,7 @@ impl Pool {
 
     /// A channel leaves the pool: takes its pipe, whose bytes go into the queue, and ends its links.
     pub(super) fn forget_links(&mut self, id: Id) {
-        let Some(channel) = self.channel_mut(id).filter(|channel| channel.rare.is_some()) else {
+        let Some(channel) = self.channel_mut(id).filter(|channel| channel.extras.is_some()) else {
             return;
         };
         channel.spill();

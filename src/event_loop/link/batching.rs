@@ -49,7 +49,7 @@ impl Pool {
     /// Notes that a splice has moved something.
     pub(super) fn note_flow(&mut self, from: Id, count: usize) {
         let Some(source) = self.channel_mut(from) else { return };
-        let batching = &mut source.rare().batching;
+        let batching = &mut source.extras().batching;
         batching.has_moved = true;
         batching.run = batching.run.saturating_add(count);
         if batching.is_on || batching.run < STEADY {
@@ -57,7 +57,7 @@ impl Pool {
         }
         batching.run = 0;
         if set_mark(source, BATCH) {
-            source.rare().batching.is_on = true;
+            source.extras().batching.is_on = true;
             self.arm_own(Some(from), OwnPurpose::Batch, PAUSE);
         }
     }
@@ -65,7 +65,7 @@ impl Pool {
     /// Looks whether a link is still busy.
     pub(in crate::event_loop) fn check_batching(&mut self, from: Id) {
         let Some(source) = self.channel_mut(from) else { return };
-        let batching = &mut source.rare().batching;
+        let batching = &mut source.extras().batching;
         if !batching.is_on {
             return;
         }
@@ -78,7 +78,7 @@ impl Pool {
     /// Has each segment wake the loop again. What is there already does so now (tcp_set_rcvlowat()).
     pub(super) fn stop_batching(&mut self, from: Id) {
         let Some(source) = self.channel_mut(from) else { return };
-        if std::mem::take(&mut source.rare().batching).is_on {
+        if std::mem::take(&mut source.extras().batching).is_on {
             // It was set before; a socket that refuses it now has failed, and its read returns why.
             let _ = set_mark(source, 1);
         }
@@ -112,7 +112,7 @@ mod tests {
         let Some(KernelEnd::Socket(fd)) = source.transport.kernel_end() else {
             panic!("it is a socket")
         };
-        let is_on = source.rare.as_ref().is_some_and(|rare| rare.batching.is_on);
+        let is_on = source.extras.as_ref().is_some_and(|extras| extras.batching.is_on);
         assert_eq!(receive_low_mark(fd).unwrap(), if is_on { BATCH } else { 1 });
         is_on
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Link, Mover, Rare, is_refusal};
+use super::{ChannelExtras, Link, Mover, is_refusal};
 use crate::event_loop::channel::Channel;
 use crate::event_loop::event::SendOutcome;
 use crate::event_loop::id::Id;
@@ -11,20 +11,20 @@ use crate::event_loop::marks::Marks;
 use crate::event_loop::transport::KernelEnd;
 
 impl Channel {
-    pub(in crate::event_loop) fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
+    pub(in crate::event_loop) fn extras(&mut self) -> &mut ChannelExtras {
+        self.extras.get_or_insert_default()
     }
 
     pub(super) fn link(&self) -> Option<Link> {
-        self.rare.as_ref()?.link
+        self.extras.as_ref()?.link
     }
 
     pub(super) fn feeder(&self) -> Option<Id> {
-        self.rare.as_ref()?.feeder
+        self.extras.as_ref()?.feeder
     }
 
     pub(super) fn note_mover(&mut self, next: impl FnOnce(Mover) -> Mover) {
-        if let Some(link) = self.rare.as_mut().and_then(|rare| rare.link.as_mut()) {
+        if let Some(link) = self.extras.as_mut().and_then(|extras| extras.link.as_mut()) {
             link.mover = next(link.mover);
         }
     }
@@ -51,7 +51,7 @@ impl Channel {
 
     /// Whether the kernel splices from here to there, and with a pipe between.
     pub(super) fn needs_pipe(&self, sink: &Self) -> Option<bool> {
-        if sink.rare.as_ref().is_some_and(|rare| rare.refuses_splice) {
+        if sink.extras.as_ref().is_some_and(|extras| extras.refuses_splice) {
             return None;
         }
         match (self.transport.kernel_end()?, sink.transport.kernel_end()?) {
@@ -67,7 +67,7 @@ impl Channel {
         debug_assert!(self.queue.is_empty(), "a pipe is filled for a sink that is up to date");
         self.progress = now;
         self.queue.hold(pipe.len());
-        self.rare().pipe = Some(pipe);
+        self.extras().pipe = Some(pipe);
         self.marks.set(Marks::PIPED, true);
     }
 
@@ -75,7 +75,9 @@ impl Channel {
     /// goes into the queue.
     pub(in crate::event_loop) fn flush_pipe(&mut self, now: Instant) {
         while self.can_write() && !self.queue.has_pieces() {
-            let Some(pipe) = self.rare.as_mut().and_then(|rare| rare.pipe.as_mut()) else { return };
+            let Some(pipe) = self.extras.as_mut().and_then(|extras| extras.pipe.as_mut()) else {
+                return;
+            };
             if pipe.len() == 0 {
                 return;
             }
@@ -84,7 +86,7 @@ impl Channel {
                 None => Ok(0),
             };
             if outcome.as_ref().map_or_else(is_refusal, |count| *count == 0) {
-                self.rare().refuses_splice = true;
+                self.extras().refuses_splice = true;
                 return self.spill();
             }
             let count = self.note_written(outcome, now);
@@ -97,7 +99,9 @@ impl Channel {
         if !self.marks.has(Marks::PIPED) {
             return;
         }
-        let Some(pipe) = self.rare.as_mut().and_then(|rare| rare.pipe.as_mut()) else { return };
+        let Some(pipe) = self.extras.as_mut().and_then(|extras| extras.pipe.as_mut()) else {
+            return;
+        };
         self.queue.release(pipe.len());
         let bytes = pipe.read_out();
         self.queue.push(bytes.into());
@@ -118,7 +122,7 @@ impl Channel {
 
     /// Has the first large move of a link find a sink that is sent to without pauses.
     pub(super) fn unpace(&mut self) {
-        if !std::mem::replace(&mut self.rare().is_unpaced, true) {
+        if !std::mem::replace(&mut self.extras().is_unpaced, true) {
             self.transport.unpace();
         }
     }

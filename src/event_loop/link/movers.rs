@@ -286,7 +286,8 @@ impl Pool {
         else {
             return;
         };
-        let pipe = channel.rare.as_mut().and_then(|rare| rare.pipe.take_if(|pipe| pipe.len() == 0));
+        let pipe =
+            channel.extras.as_mut().and_then(|extras| extras.pipe.take_if(|pipe| pipe.len() == 0));
         if let Some(pipe) = pipe {
             channel.marks.set(Marks::PIPED, false);
             self.pipes.put(pipe);
