@@ -30,6 +30,19 @@ const EXAMPLE: &[&str] = &[
     r#"{"ts":1763646662.104391,"event":"data","conn":1,"peer":"127.0.0.1:51312","len":6,"text":"hello\n"}"#,
 ];
 
+/// The tags of Python objects, and what each stands for.
+const OBJECT_TAGS: &[(&str, &str)] = &[
+    (r#"{"$tuple":[1,2]}, $set, $frozenset"#, "a tuple, a set"),
+    (r#"{"$dict":[[1,"a"]]}, {"$ordereddict":[["a",1]]}"#, "a dict whose keys are not all text"),
+    (r#"{"$bytes":"AP8="}, $bytearray"#, "bytes, in base64"),
+    (r#"{"$int":"..."}, {"$float":"nan"}"#, "a number that JSON does not have"),
+    (r#"{"$datetime":"2026-11-27T14:00:00.000001+00:00"}"#, "a date and a time"),
+    (r#"{"$date":"2026-11-27"}, {"$time":"14:00:00"}"#, "one of them"),
+    (r#"{"$timedelta":"-1.500000"}"#, "a number of seconds"),
+    (r#"{"$decimal":"1.50"}, {"$complex":[1.0,2.0]}"#, "other numbers"),
+    (r#"{"$uuid":"..."}"#, "a UUID"),
+];
+
 #[test]
 fn the_page_of_the_events_is_fresh() {
     check("man/wirecat-events.7", &page());
@@ -90,6 +103,13 @@ fn page() -> String {
         term(&mut roff, kind.as_str(), kind.meaning());
     }
     roff.text([roman(format!("Some kinds carry a number as well: {}.", numbered_kinds()))]);
+    roff.control("SH", ["PYTHON OBJECTS"]);
+    roff.text([roman("What --frame obj carries is JSON. What JSON lacks has a tag, both ways:")]);
+    for (tag, meaning) in OBJECT_TAGS {
+        term(&mut roff, tag, meaning);
+    }
+    roff.control("PP", []);
+    roff.text([roman("Timezones are fixed offsets. Every other class is refused by its name.")]);
     roff.control("SH", ["EXAMPLE"]);
     roff.control("nf", []);
     for line in EXAMPLE {
