@@ -3,6 +3,7 @@
 
 mod crowd;
 mod ends;
+mod fuse;
 mod sources;
 mod troubles;
 
