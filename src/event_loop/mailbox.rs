@@ -1,23 +1,23 @@
-//! The mailbox: how other threads reach the loop, and the names that such threads look up.
+//! The mailbox: how other threads reach the loop.
 //!
 //! A sender may be cloned and moved anywhere; a letter wakes the loop if it sleeps. The first letter
-//! since the loop has looked wakes it, and those behind cost no system call. getaddrinfo(3) blocks, so each lookup has a thread; requests for a name that is being looked up share its answer.
+//! since the loop has looked wakes it, and those behind cost no system call.
 
 use std::any::Any;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, channel};
-use std::{io, thread};
 
 use mio::{Registry, Waker};
 
 use super::WAKE;
 use super::id::Id;
 use super::lanes::SenderError;
+use super::lookups::Query;
 use super::pool::Pool;
 use crate::error::Failure;
-use crate::sockets::{Family, Host, Purpose, resolve};
 
 /// What other threads send to the loop.
 #[derive(Debug)]
@@ -148,65 +148,10 @@ impl Pool {
     }
 }
 
-/// A question to the resolver: the addresses of a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Query {
-    /// The host.
-    pub host: Host,
-    /// The port that goes with each address.
-    pub port: u16,
-    /// Which addresses count.
-    pub family: Family,
-    /// What they are for.
-    pub purpose: Purpose,
-}
-
-impl Query {
-    /// Whether the answer takes time.
-    pub fn takes_time(&self) -> bool {
-        resolve::needs_lookup(&self.host)
-    }
-
-    /// Asks, and waits for the answer.
-    ///
-    /// # Errors
-    /// Those of [`resolve::resolve`].
-    pub fn ask(&self) -> Result<Vec<SocketAddr>, Failure> {
-        resolve::resolve(&self.host, self.port, self.family, self.purpose)
-    }
-}
-
-impl Pool {
-    /// Asks the resolver; [`Mail::Resolved`] follows.
-    ///
-    /// # Errors
-    /// No thread can be had.
-    pub fn look_up(&mut self, query: &Query) -> io::Result<()> {
-        if self.lookups.contains(query) {
-            return Ok(());
-        }
-        let (mailbox, question) = (self.mailbox(), query.clone());
-        let work = move || {
-            let answer = question.ask();
-            mailbox.send(Mail::Resolved(question, answer));
-        };
-        // Not by thread::spawn(), which panics where no thread can be had.
-        thread::Builder::new().name("resolver".into()).spawn(work)?;
-        self.lookups.push(query.clone());
-        Ok(())
-    }
-
-    /// Notes that an answer is on its way to the handler.
-    pub(super) fn looked_up(&mut self, mail: &Mail) {
-        if let Mail::Resolved(query, _) = mail {
-            self.lookups.retain(|running| running != query);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::SyncSender;
+    use std::thread;
     use std::time::Duration;
 
     use super::super::{Event, EventLoop};

@@ -1,6 +1,5 @@
-//! The pool: every source of one loop, and what a handler may do to them.
-//!
-//! It does not wait and does not call the handler; the turn does both.
+//! The pool: every source of one loop, and what a handler may do to them. It does not wait and does not
+//! call the handler; the turn does both.
 
 use std::collections::VecDeque;
 use std::thread::ThreadId;
@@ -20,7 +19,8 @@ use super::intake::Intake;
 use super::kernel_pipe::KernelPipes;
 use super::lanes::SenderInbox;
 use super::lifecycle::{ChannelPhase, CloseMode, EndWatch};
-use super::mailbox::{Mailbox, Query};
+use super::lookups::Lookups;
+use super::mailbox::Mailbox;
 use super::marks::Marks;
 use super::messages::Messages;
 use super::opening::Network;
@@ -89,8 +89,8 @@ pub struct Pool {
     pub(super) pipes: KernelPipes,
     /// Accepted connections in their handshake, and the listener of each.
     pub(super) handshakes: IdMap<Handshaking>,
-    /// Names that are being looked up.
-    pub(super) lookups: Vec<Query>,
+    /// Names that are being looked up, and that are to be.
+    pub(super) lookups: Lookups,
     /// The loop is to rest before it polls.
     pub(super) batching: bool,
     pub(super) recording: PoolRecorder,
@@ -126,7 +126,7 @@ impl Pool {
             deadlines: IdMap::default(),
             pipes: KernelPipes::default(),
             handshakes: IdMap::default(),
-            lookups: Vec::new(),
+            lookups: Lookups::default(),
             batching: false,
             network: None,
             recording: PoolRecorder::default(),

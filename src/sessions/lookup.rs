@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use crate::error::{Failure, Status};
+use crate::error::Failure;
 use crate::event_loop::{Event, Mail, Pool, Query};
 use crate::sockets::{Address, Family, Purpose, Target, first_target, resolve};
 
@@ -26,11 +26,7 @@ impl Lookup {
                 self.0 = Some(query);
                 None
             }
-            Err(error) => {
-                let Query { host, port, .. } = query;
-                let target = Address::Inet { host, port }.to_string();
-                Some(Err(Failure::io(Status::Resolve, "resolve", target, &error)))
-            }
+            Err(error) => Some(Err(query.unasked(&error))),
         }
     }
 
@@ -62,9 +58,11 @@ impl Lookup {
     }
 
     /// Waits for the answer no longer.
-    pub(crate) fn cancel(&mut self) {
-        // getaddrinfo(3) cannot be interrupted: its thread goes on, and the answer finds no query.
-        self.0 = None;
+    pub(crate) fn cancel(&mut self, pool: &mut Pool) {
+        // A thread that asks already goes on, and the answer finds no query.
+        if let Some(query) = self.0.take() {
+            pool.forget_look_up(&query);
+        }
     }
 }
 
@@ -113,8 +111,8 @@ impl LocalAddress {
         resolve::local_for(&self.found, target, operation)
     }
 
-    pub(crate) fn cancel(&mut self) {
-        self.lookup.cancel();
+    pub(crate) fn cancel(&mut self, pool: &mut Pool) {
+        self.lookup.cancel(pool);
     }
 }
 

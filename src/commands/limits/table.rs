@@ -101,6 +101,16 @@ pub const LIMITS: &[Limit] = &[
         "tests/it/control/pool.rs a_name_that_takes_long_holds_up_nothing",
     ),
     limit(
+        "names that are looked up at once",
+        "{}; {} more wait",
+        &[
+            (Count(512), "event_loop/lookups.rs ASKED"),
+            (Count(16 << 10), "event_loop/lookups.rs WAITING"),
+        ],
+        "further ones fail",
+        "tests/it/conformance/names.rs the_threads_of_many_names_have_a_bound",
+    ),
+    limit(
         "what is queued when the run ends",
         "{}",
         &[(seconds(2), "event_loop/stopping.rs DRAIN")],

@@ -84,8 +84,8 @@ impl Connector {
             pool.abort(id, CloseReason::HOST);
         }
         self.race = None;
-        self.local.cancel();
-        self.lookup.cancel();
+        self.local.cancel(pool);
+        self.lookup.cancel(pool);
         for purpose in [timers::NEXT_ADDRESS, timers::CONNECT, timers::RETRY, timers::SETTLE] {
             pool.disarm(self.timer(purpose));
         }

@@ -91,3 +91,20 @@ fn a_name_behind_many_dead_ones_has_its_time() {
     pool.wait_for_events("connect-failed", 300);
     pool.wait().code(0);
 }
+
+/// Each question to the resolver has a thread, which outlives an attempt that is given up.
+#[test]
+fn the_threads_of_many_names_have_a_bound() {
+    let test = "the_threads_of_many_names_have_a_bound";
+    let Some(resolver) = resolver(test) else { return };
+    let args = "tcp-connect -q --input json --output json --connect-timeout 1s";
+    let mut pool = resolver.wirecat(args).piped().start();
+    let lines: Vec<String> =
+        (0..1000).map(|number| format!("{{\"connect\":\"dead{number}.example:9\"}}\n")).collect();
+    pool.say(lines.concat());
+    pool.wait_for_events("connect-failed", 1000);
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", pool.pid())).expect("a process");
+    let threads = tasks.count();
+    assert!((1..=520).contains(&threads), "{threads} threads");
+    pool.wait().code(0);
+}
