@@ -14,6 +14,7 @@ use super::help::{self, Size};
 use super::help_text::{self, EXAMPLES, EXIT_STATUS};
 use super::mcast_join::McastJoinArgs;
 use super::mcast_send::McastSendArgs;
+use super::reading;
 use super::rules;
 use super::tcp_connect::ConnectArgs;
 use super::tcp_serve::ServeArgs;
@@ -198,6 +199,11 @@ impl Parsed {
     pub(super) fn settings(&self) -> Option<Settings> {
         let (after, run) = self.cli.command.shared()?;
         Some(args::report(&self.cli.report, after, run))
+    }
+
+    /// The files that it reads before it begins, and that may have no end.
+    pub(super) fn endless_files(&self) -> Vec<String> {
+        self.typed().map(|(_, typed)| reading::endless_files(typed)).unwrap_or_default()
     }
 
     /// Whether this command line can report an event.

@@ -25,6 +25,7 @@ mod mcast_join;
 mod mcast_send;
 mod names;
 mod ping;
+mod reading;
 mod remedies;
 mod replay;
 mod rules;
@@ -55,28 +56,40 @@ pub fn run(parsed: &Parsed) -> Status {
     let (Some((_, args)), Some(settings)) = (command.shared(), parsed.settings()) else {
         return print(command);
     };
-    let outcome = parsed.check().map_err(Into::into);
-    match outcome.and_then(|()| start(command, settings.clone())) {
+    let ready = parsed.check().map_err(Into::into).and_then(|()| {
+        reading::watched(&parsed.endless_files(), &settings, args, || {
+            configure(command, settings.clone())
+        })
+    });
+    match ready.and_then(|run| run()) {
         Ok(status) => status,
         Err(error) => launch::report_failure(&error, Audience::new(settings, args)),
     }
 }
 
-fn start(command: &CliCommand, report: Settings) -> anyhow::Result<Status> {
-    match command {
-        CliCommand::TcpConnect(args) => tcp_connect::run(tcp_connect::config(args, report)?),
-        CliCommand::TcpServe(args) => tcp_serve::run(tcp_serve::config(args, report)?),
-        CliCommand::UdpSend(args) => udp_send::run(udp_send::config(args, report)?),
-        CliCommand::UdpListen(args) => udp_listen::run(udp_listen::config(args, report)?),
-        CliCommand::McastJoin(args) => mcast_join::run(mcast_join::config(args, report)?),
-        CliCommand::McastSend(args) => mcast_send::run(mcast_send::config(args, report)?),
-        CliCommand::Chat(args) => chat::run(chat::config(args, report)?),
-        CliCommand::Echo(args) if args.ping => ping::run(ping::config(args, report)?),
-        CliCommand::Echo(args) => echo::run(echo::config(args, report)?),
-        CliCommand::Help { .. } | CliCommand::Completions { .. } | CliCommand::Man { .. } => {
-            Ok(print(command))
-        }
+/// A command that knows all that it is to do.
+type Ready = Box<dyn FnOnce() -> anyhow::Result<Status>>;
+
+/// Reads what the options name, and makes the configuration of a command.
+fn configure(command: &CliCommand, report: Settings) -> anyhow::Result<Ready> {
+    fn ready<C: 'static>(config: C, run: fn(C) -> anyhow::Result<Status>) -> Ready {
+        Box::new(move || run(config))
     }
+    Ok(match command {
+        CliCommand::TcpConnect(args) => ready(tcp_connect::config(args, report)?, tcp_connect::run),
+        CliCommand::TcpServe(args) => ready(tcp_serve::config(args, report)?, tcp_serve::run),
+        CliCommand::UdpSend(args) => ready(udp_send::config(args, report)?, udp_send::run),
+        CliCommand::UdpListen(args) => ready(udp_listen::config(args, report)?, udp_listen::run),
+        CliCommand::McastJoin(args) => ready(mcast_join::config(args, report)?, mcast_join::run),
+        CliCommand::McastSend(args) => ready(mcast_send::config(args, report)?, mcast_send::run),
+        CliCommand::Chat(args) => ready(chat::config(args, report)?, chat::run),
+        CliCommand::Echo(args) if args.ping => ready(ping::config(args, report)?, ping::run),
+        CliCommand::Echo(args) => ready(echo::config(args, report)?, echo::run),
+        CliCommand::Help { .. } | CliCommand::Completions { .. } | CliCommand::Man { .. } => {
+            let status = print(command);
+            Box::new(move || Ok(status))
+        }
+    })
 }
 
 /// Prints what is embedded.

@@ -26,6 +26,7 @@ use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
+use crate::sys::startup;
 
 use goal::GoalState;
 pub(crate) use numbers::Numbers;
@@ -120,7 +121,7 @@ impl Core {
     pub(crate) fn start(&mut self, pool: &mut Pool) {
         if let Some(limit) = self.common.limits.timeout {
             // It is set already where names were looked up first.
-            pool.arm_once(TimerKey::global(timers::TOTAL), limit);
+            pool.arm_once(TimerKey::global(timers::TOTAL), limit.saturating_sub(startup::age()));
         }
         if self.common.output.progress {
             self.console.begin_progress(pool, self.input.size());

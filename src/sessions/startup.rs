@@ -20,6 +20,7 @@ use crate::event_loop::{Event, EventLoop, Handler, Mail, Pool, Query, Signal, Ti
 use crate::kind::Kind;
 use crate::protocol::output::Output;
 use crate::report::{Notice, Reporter};
+use crate::sys::startup;
 
 /// Something that is waited for.
 trait StartupNeed {
@@ -66,7 +67,7 @@ fn wait_for(
 ) -> io::Result<Startup> {
     let pool = event_loop.pool();
     if let Some(limit) = limit {
-        pool.arm_once(TimerKey::global(timers::TOTAL), limit);
+        pool.arm_once(TimerKey::global(timers::TOTAL), limit.saturating_sub(startup::age()));
     }
     pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
     let mut wait = StartupWait { need, reporter, end: None };

@@ -4,7 +4,9 @@ use std::backtrace::Backtrace;
 use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
@@ -72,6 +74,19 @@ pub fn check_writable(stream: impl AsFd) -> io::Result<()> {
         OFlags::RDONLY => Err(io::Error::other("it is not open for writing")),
         _ => Ok(()),
     }
+}
+
+/// When this process has begun to read what may have no end.
+static BEGAN: OnceLock<Instant> = OnceLock::new();
+
+/// The time of the run begins now, rather than with its loop.
+pub fn begin_clock() {
+    BEGAN.get_or_init(Instant::now);
+}
+
+/// How long ago [`begin_clock`] was called; no time where it was not.
+pub fn age() -> Duration {
+    BEGAN.get().map_or(Duration::ZERO, Instant::elapsed)
 }
 
 /// Prepares the process; to be called first, by the only thread.

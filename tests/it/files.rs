@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use crate::support::net::connect;
+use crate::support::net::{accept, connect, listener, read_all};
 use crate::support::{Program, program, wirecat, wirecat_path};
 
 fn fifo(directory: &Path) -> PathBuf {
@@ -125,4 +125,43 @@ fn a_fifo_gets_the_whole_recording_when_somebody_reads_it() {
     running.wait().code(0);
     let text = reading.join().expect("text");
     assert!(text.contains("accepted") && text.contains("closed"), "{text}");
+}
+
+/// What is read before the run begins may have no end: `-w` ends the run all the same, and what it waits
+/// for is said.
+#[test]
+fn a_file_without_an_end_does_not_keep_a_run_beyond_its_time() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let fifo = fifo(directory.path());
+    let fifo = fifo.to_str().expect("a name");
+    let text = format!("@{fifo}");
+    for options in [
+        &["tcp-connect", "--send", &text, "127.0.0.1:9"][..],
+        &["tcp-connect", "--replay", fifo, "127.0.0.1:9"],
+        &["tcp-serve", "--replay", fifo, "127.0.0.1:0"],
+        &["tcp-serve", "--reply", &text, "127.0.0.1:0"],
+        &["tcp-serve", "--greet", &text, "127.0.0.1:0"],
+        &["udp-listen", "--replay", fifo, "127.0.0.1:0"],
+        &["udp-send", "--send", &text, "127.0.0.1:9"],
+        &["mcast-send", "--send", &text, "239.255.7.7:9"],
+        &["echo", "--prefix", &text, "127.0.0.1:0"],
+    ] {
+        let ended = wirecat([&["-v"], options, &["-w", "1"]].concat()).run().code(124);
+        let ended = ended.says(&format!("the time of 1s is up, and {fifo} has not ended"));
+        assert!(ended.stderr.contains("exit 124"), "{}", ended.stderr);
+    }
+    let stdin = wirecat(["tcp-connect", "--send", "@-", "-w", "1", "127.0.0.1:9"]).piped().start();
+    stdin.wait_open().code(124).says("stdin has not ended");
+    let mut patient = wirecat(["tcp-connect", "--send", &text, "127.0.0.1:9"]).start();
+    patient.wait_for(&format!("waiting for the end of {fifo} (-w limits this)"));
+    patient.signal(libc::SIGTERM);
+    assert_eq!(patient.wait().signal, Some(libc::SIGTERM));
+    // One that ends in time is read as any file.
+    let (listener, address) = listener();
+    let client = wirecat(["tcp-connect", "--send", &text, "-w", "60", &address]).start();
+    std::fs::write(fifo, "late\n").expect("it is read");
+    let peer = accept(&listener);
+    assert_eq!(read_all(&peer), b"late\n");
+    drop(peer);
+    client.wait().code(0);
 }

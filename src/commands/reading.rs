@@ -1,0 +1,86 @@
+//! What is read before the loop begins: texts, recordings, certificates, passwords. No loop can end the
+//! run meanwhile, and a FIFO, a terminal or stdin has no end until its writer has. A thread looks at the
+//! clock then; the signals still do what the kernel has them do, which is to end the process.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+
+use clap::ArgMatches;
+
+use super::args::RunArgs;
+use super::launch;
+use super::usage::Audience;
+use crate::error::{Failure, Status};
+use crate::kind::Kind;
+use crate::report::{Notice, Reporter, Settings};
+use crate::sessions::NOTE_AFTER;
+use crate::sys::startup;
+
+/// Options whose value is a TEXT, which may be `@FILE`.
+const TEXTS: [&str; 6] = ["greet", "prefix", "quit_word", "reply", "send", "stop_word"];
+/// Options whose value is a file that is read whole.
+const FILES: [&str; 6] =
+    ["replay", "tls_ca", "tls_cert", "tls_client_ca", "tls_key", "via_password_file"];
+
+/// The names of the files that a command reads first and that may have no end: all but regular ones.
+pub(super) fn endless_files(typed: &ArgMatches) -> Vec<String> {
+    let values = |id: &'static str| {
+        typed.try_get_raw(id).ok().flatten().into_iter().flatten().map(|value| value.to_owned())
+    };
+    let texts = TEXTS.into_iter().flat_map(values).filter_map(|text| {
+        let text = text.into_string().ok()?;
+        text.strip_prefix('@').map(str::to_owned)
+    });
+    let files = FILES.into_iter().flat_map(values).filter_map(|name| name.into_string().ok());
+    let is_endless = |name: &String| {
+        name == "-" || Path::new(name).metadata().is_ok_and(|found| !found.is_file())
+    };
+    let stdin = |name| if name == "-" { "stdin".to_owned() } else { name };
+    texts.chain(files).filter(is_endless).map(stdin).collect()
+}
+
+/// Reads while a thread looks at the clock, where there is a file that may have no end.
+pub(super) fn watched<T>(
+    files: &[String],
+    settings: &Settings,
+    args: &RunArgs,
+    read: impl FnOnce() -> T,
+) -> T {
+    if files.is_empty() {
+        return read();
+    }
+    startup::begin_clock();
+    let (done, ended) = channel();
+    thread::scope(|scope| {
+        let watch = move || watch(&ended, &files.join(", "), settings, args);
+        // Where no thread can be had, it is read without a limit.
+        let _ = thread::Builder::new().name("clock".to_owned()).spawn_scoped(scope, watch);
+        let result = read();
+        drop(done);
+        result
+    })
+}
+
+/// Says what the run waits for, and ends it when its time is up.
+fn watch(ended: &Receiver<()>, files: &str, settings: &Settings, args: &RunArgs) {
+    let left = || args.timeout.map(|limit| limit.saturating_sub(startup::age()));
+    let is_late = |wait| ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout);
+    if left().is_none_or(|left| left > NOTE_AFTER) {
+        if !is_late(NOTE_AFTER) {
+            return;
+        }
+        let text = format!("waiting for the end of {files} (-w limits this)");
+        Reporter::new(settings.clone()).report(&Notice::warning(Kind::Waiting, text));
+    }
+    let (Some(limit), Some(left)) = (args.timeout, left()) else { return };
+    if is_late(left) {
+        let limit = humantime::format_duration(limit);
+        let cause = format!("the time of {limit} is up, and {files} has not ended");
+        let failure = Failure::new(Status::Timeout, Kind::Timeout, "finish", "the run", cause);
+        let audience = Audience::new(settings.clone(), args);
+        let status = launch::report_failure(&failure.into(), audience);
+        // The thread that reads cannot be woken.
+        std::process::exit(status.code().into());
+    }
+}
