@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::support::datagrams::{hear, socket};
-use crate::support::net::{connect, peer, read_all, read_what_comes};
+use crate::support::net::{accept, connect, narrow_listener, peer, read_all, read_what_comes};
 use crate::support::{Program, wirecat};
 
 fn client(args: &[&str], address: &str) -> Program {
@@ -122,18 +122,21 @@ fn count_bounds_the_messages_to_search() {
     }
 }
 
-/// A peer that takes nothing cannot keep a client that has heard what it was for.
+/// A peer that takes nothing cannot keep a client that has heard what it was for. What stdin held by then
+/// is unsent, unless the kernel has taken all of it.
 #[test]
 fn a_peer_that_does_not_read_cannot_hold_the_end_up() {
-    let (done, wait) = std::sync::mpsc::channel::<()>();
-    let server = peer(move |mut stream: TcpStream| {
-        stream.write_all(b"ready\n").unwrap();
-        let _ = wait.recv();
-    });
-    let flood = client(&["--expect", "ready"], &server.address).input(vec![b'x'; 32 << 20]);
-    flood.run().code(0);
-    drop(done);
-    server.join();
+    for (length, code) in [(32 << 20, 6), (1000, 0)] {
+        let (listener, address) = narrow_listener();
+        let args = ["--expect", "ready", "-O", "sndbuf=4k"];
+        let client = client(&args, &address).input(vec![b'x'; length]).start();
+        let mut peer = accept(&listener);
+        // Behind its first byte the client holds more than the kernel takes.
+        assert_eq!(peer.peek(&mut [0]).unwrap(), 1);
+        peer.write_all(b"ready\n").unwrap();
+        let ended = client.wait().code(code);
+        assert_eq!(ended.stderr.contains("were not sent"), code == 6, "{}", ended.stderr);
+    }
 }
 
 /// On a server any connection may match, and each is a stream of its own.

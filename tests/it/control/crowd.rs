@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use crate::support::proc::may_open;
 use crate::support::{program, skip, wirecat_path};
 
 const DRIVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/control/driver.py");
@@ -11,6 +12,9 @@ const DRIVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/control/driv
 fn a_python_program_drives_a_thousand_connections() {
     if Command::new("python3").arg("--version").output().is_err() {
         return skip("a_python_program_drives_a_thousand_connections", "there is no python3");
+    }
+    if !may_open(1000) {
+        return;
     }
     let mut command = Command::new("python3");
     command.args([DRIVER, wirecat_path(), "1000", "100000"]);

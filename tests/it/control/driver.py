@@ -19,7 +19,7 @@ import sys
 import time
 
 WIRECAT, CLIENTS, COMMANDS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-PATIENCE = 100
+PATIENCE = 200
 # What a full queue and the allocator may add, in KiB; the events are twenty times that.
 SLACK = 1024
 

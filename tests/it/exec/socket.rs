@@ -68,6 +68,11 @@ fn rsync_as_a_daemon_serves_a_module() {
     let bytes = noise(3 << 20);
     std::fs::create_dir(path("module")).unwrap();
     std::fs::write(path("module/file"), &bytes).unwrap();
+    // Of a daemon of root, nobody reads it, whatever the umask is.
+    for (name, mode) in [("module", 0o755), ("module/file", 0o644)] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(path(name), mode).unwrap();
+    }
     let config = format!("use chroot = no\n[module]\npath = {}\n", path("module"));
     std::fs::write(path("conf"), config).unwrap();
     let line = format!("rsync --daemon --config {}", path("conf"));

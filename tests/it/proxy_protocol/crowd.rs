@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{ask, serve, stop};
 use crate::support::net::{connect, listener_with_backlog, read_what_comes, until_reset};
-use crate::support::proc::peak_kib;
+use crate::support::proc::{may_open, peak_kib};
 use crate::support::wirecat;
 
 const COUNT: usize = 2000;
@@ -16,7 +16,9 @@ const MOST: u64 = 40 * 1024;
 /// They send nothing, or half of a header; good clients are served meanwhile.
 #[test]
 fn silent_clients_cost_little_and_go() {
-    wirecat::sys::process::raise_descriptor_limit();
+    if !may_open(COUNT as u64) {
+        return;
+    }
     let (mut server, address) = serve("--reply hi -O backlog=4096");
     let good = ask(&address, b"PROXY UNKNOWN\r\n", 1000);
     assert_eq!(good, b"hi");
@@ -51,7 +53,9 @@ fn silent_clients_cost_little_and_go() {
 /// The same of connections to a proxy that does not answer, each for a client.
 #[test]
 fn silent_proxies_cost_little_and_go() {
-    wirecat::sys::process::raise_descriptor_limit();
+    if !may_open(2 * COUNT as u64) {
+        return;
+    }
     let (proxy, address) = listener_with_backlog(4096);
     let words = format!(
         "tcp-serve --forward x.test:80 --via socks5://{address} --connect-timeout 3s \

@@ -6,8 +6,9 @@ use std::sync::{Arc, Once, PoisonError, RwLock};
 use std::time::Duration;
 
 use libc::{SIGHUP, SIGINT};
+use rustix::process::{Resource, getrlimit};
 
-use super::Program;
+use super::{Program, skip};
 
 /// A field of `/proc/PID/status`, such as `VmHWM`, without its unit.
 pub(crate) fn status(pid: u32, field: &str) -> String {
@@ -57,6 +58,18 @@ pub(crate) fn let_children_hear_signals() {
             }
         }
     });
+}
+
+/// Whether this process, whose tests run at the same time, may have so many descriptors more; its limit is
+/// then as high as it may be. The test is skipped if not.
+pub(crate) fn may_open(count: u64) -> bool {
+    wirecat::sys::process::raise_descriptor_limit();
+    let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    let is_enough = most >= count + 400;
+    if !is_enough {
+        skip("descriptors", &format!("{most} are too few (ulimit -Hn)"));
+    }
+    is_enough
 }
 
 /// Held where a child is made, which has all sockets of this process until its program runs.

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::{SERVER, client, events, serve, stop};
-use crate::support::proc::peak_kib;
+use crate::support::proc::{may_open, peak_kib};
 use crate::support::{PATIENCE, wirecat};
 use crate::tls::certificates::Files;
 
@@ -17,6 +17,9 @@ const MOST_KIB: u64 = 40 * 1024;
 
 #[test]
 fn half_done_handshakes_cost_little_and_are_gone_at_the_deadline() {
+    if !may_open(CLIENTS as u64) {
+        return;
+    }
     let files = Files::new();
     let (server, port) = serve(&files, &format!("{SERVER} --reply hello"));
     let connect = |at: usize| {

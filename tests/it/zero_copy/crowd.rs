@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::MIB;
 use crate::support::data::{assert_same, noise};
 use crate::support::net::{accept, connect, listener, read_all, read_exactly};
+use crate::support::proc::may_open;
 use crate::support::{PATIENCE, program, skip, wirecat_path};
 
 /// Connections through the relay at once.
@@ -43,6 +44,9 @@ fn a_thousand_connections_share_the_pipes_of_a_user() {
     let is_there = Command::new("setpriv").args(ids).arg("true").status();
     if !is_there.is_ok_and(|status| status.success()) {
         return skip(name, "no setpriv, or no root");
+    }
+    if !may_open(2 * ALL as u64) {
+        return;
     }
     let (upstream, target) = listener();
     let mut command = Command::new("setpriv");
