@@ -220,7 +220,7 @@ fn join(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
     let mut routes = routes(bind, net, args.connect_timeout, &common.wire)?;
     routes.via = args.via.chain(&mut common)?;
     #[cfg(feature = "tls")]
-    if let Some(name) = &args.tls.client.tls {
+    if let Some(name) = args.tls.client.name() {
         let to = (&mut routes, &mut common);
         args.tls.trust.apply(name, &args.tls.identity, Some(&address), to)?;
     }

@@ -63,7 +63,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure>
     let mut options = RouteOptions { net, timeout, via, ..RouteOptions::default() };
     options.check(&address).map_err(|(option, why)| refuse(option, why))?;
     #[cfg(feature = "tls")]
-    if let Some(name) = &args.tls.client.tls {
+    if let Some(name) = args.tls.client.name() {
         let to = (&mut options, &mut common);
         args.tls.trust.apply(name, &args.tls.identity, Some(&address), to)?;
     }

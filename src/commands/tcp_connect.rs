@@ -121,7 +121,7 @@ pub(super) fn config(args: &ConnectArgs, mut report: Settings) -> Result<Connect
     routes.announced = args.proxy_protocol;
     routes.via = args.via.chain(&mut common)?;
     #[cfg(feature = "tls")]
-    if let Some(name) = args.tls.tls.as_deref().or(args.starttls.map(|_| "")) {
+    if let Some(name) = args.tls.name().or(args.starttls.map(|_| "")) {
         routes.starttls = args.starttls;
         let to = (&mut routes, &mut common);
         args.trust.apply(name, &args.identity, address.as_ref(), to)?;

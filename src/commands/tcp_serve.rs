@@ -285,9 +285,11 @@ pub(super) fn run(mut config: Serve) -> anyhow::Result<Status> {
     let limit = sys::process::raise_descriptor_limit();
     // Before it listens: no client comes whose data could not be saved.
     if let Handling::Save(directory) = &config.handling {
-        std::fs::create_dir_all(directory).map_err(|error| {
-            Failure::io(Status::Local, "create", directory.display().to_string(), &error)
-        })?;
+        let name = || directory.display().to_string();
+        sys::fd::check_links(directory)
+            .map_err(|error| Failure::io(Status::Local, "save to", name(), &error))?;
+        std::fs::create_dir_all(directory)
+            .map_err(|error| Failure::io(Status::Local, "create", name(), &error))?;
     }
     let mut launch = Launch::new(&config.common)?;
     let net = config.routes.net.clone();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use rustls::KeyLog;
 
 use super::rules::refuse;
@@ -22,16 +23,24 @@ use crate::sockets::{Address, Host};
 #[derive(Args, Clone, Debug)]
 pub struct TlsArgs {
     /// Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]
-    // As NAME is optional, only the `=` keeps it apart from the next word.
+    // As NAME is optional, only the `=` keeps it apart from the next word. An empty one is that of a
+    // variable that is not set, and not the HOST.
     #[arg(
         long,
         value_name = "NAME",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "",
+        value_parser = NonEmptyStringValueParser::new(),
         help_heading = "TLS"
     )]
-    pub tls: Option<String>,
+    pub tls: Option<Option<String>>,
+}
+
+impl TlsArgs {
+    /// The name to verify where TLS is asked for: empty for the HOST of ADDR.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.tls.as_ref().map(|name| name.as_deref().unwrap_or_default())
+    }
 }
 
 /// Whom a client trusts

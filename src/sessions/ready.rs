@@ -237,6 +237,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
 fn create_beside(path: &Path) -> io::Result<(PathBuf, fs::File)> {
     for _ in 0..8 {
         let other = path.with_file_name(format!(".wirecat-{:016x}", fastrand::u64(..)));
+        fd::check_links(&other)?;
         // O_EXCL follows no symbolic link, whatever it points to (open(2)).
         match fs::File::create_new(&other) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

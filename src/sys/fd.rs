@@ -80,44 +80,120 @@ pub fn reopen_nonblocking(fd: impl AsFd, access: FdAccess) -> io::Result<OwnedFd
 /// emptied. The description is non-blocking.
 ///
 /// # Errors
-/// Those of open(2); `ErrorKind::Other` for a symbolic link that belongs to another user.
+/// Those of open(2); `ErrorKind::Other` for what another user may have placed there ([`Place`]).
 pub fn open_to_write(path: &Path, create: bool) -> io::Result<Option<OwnedFd>> {
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let flags = flags | follow(path)?;
-    let create = if create { OFlags::CREATE | OFlags::TRUNC } else { OFlags::empty() };
-    match rustix::fs::open(path, flags | create, Mode::RUSR | Mode::WUSR) {
+    let place = Place::of(path)?;
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | place.follow;
+    let created = if create { OFlags::CREATE } else { OFlags::empty() };
+    match rustix::fs::open(path, flags | created, Mode::RUSR | Mode::WUSR) {
         // A socket file says so, too.
-        Err(rustix::io::Errno::NXIO)
-            if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) =>
-        {
-            Ok(None)
+        Err(rustix::io::Errno::NXIO) => match std::fs::metadata(path) {
+            Ok(found) if found.file_type().is_fifo() => place.check(&found).map(|()| None),
+            _ => Err(rustix::io::Errno::NXIO.into()),
+        },
+        outcome => {
+            let file = std::fs::File::from(outcome?);
+            let found = file.metadata()?;
+            place.check(&found)?;
+            // Not by O_TRUNC, which would have emptied a file that is refused.
+            if create && found.is_file() {
+                file.set_len(0)?;
+            }
+            Ok(Some(file.into()))
         }
-        outcome => Ok(Some(outcome?)),
     }
 }
 
 /// Opens a file to add to it, by whole writes. One that is not there is created for its owner alone.
 ///
 /// # Errors
-/// Those of open(2); `ErrorKind::Other` for a symbolic link that belongs to another user.
+/// Those of open(2); `ErrorKind::Other` for what another user may have placed there ([`Place`]).
 pub fn open_to_append(path: &Path) -> io::Result<OwnedFd> {
+    let place = Place::of(path)?;
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let flags = flags | OFlags::APPEND | OFlags::CREATE | follow(path)?;
-    Ok(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?)
+    let flags = flags | OFlags::APPEND | OFlags::CREATE | place.follow;
+    let file = std::fs::File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
+    place.check(&file.metadata()?)?;
+    Ok(file.into())
 }
 
-/// Whether open(2) may follow a symbolic link in the last place of a path: not where somebody else may
-/// have put it there, in a directory of everybody such as /tmp. Linux has such a rule of its own, for
-/// directories that are sticky, where fs.protected_symlinks is 1 (proc_sys_fs(5)).
-fn follow(path: &Path) -> io::Result<OFlags> {
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if found.is_symlink() => match found.uid() {
-            uid if uid == 0 || uid == rustix::process::geteuid().as_raw() => Ok(OFlags::empty()),
-            _ => Err(io::Error::other("it is a symbolic link of another user")),
-        },
-        // One that comes between this and open(2) is an error there (ELOOP).
-        _ => Ok(OFlags::NOFOLLOW),
+/// Checks a path whose files are created anew: no symbolic link on it belongs to another user.
+///
+/// # Errors
+/// `ErrorKind::Other` for such a link.
+pub fn check_links(path: &Path) -> io::Result<()> {
+    Place::of(path).map(drop)
+}
+
+/// What stands at a path to write to, where another user may have placed it, in a directory of everybody
+/// such as /tmp: a symbolic link or a second name of a file of this user, to have it overwritten, or a
+/// file or a FIFO of their own, to read what is secret. Linux refuses most of that itself where
+/// fs.protected_symlinks, protected_hardlinks, protected_regular and protected_fifos are set
+/// (proc_sys_fs(5)); their default is 0.
+struct Place {
+    /// What keeps open(2) from following a link that comes later (ELOOP).
+    follow: OFlags,
+    /// The owner of the directory that the file is in, where everybody may write to it.
+    shared: Option<u32>,
+}
+
+impl Place {
+    fn of(path: &Path) -> io::Result<Self> {
+        for directory in path.ancestors().skip(1).filter(|it| !it.as_os_str().is_empty()) {
+            let is_link = std::fs::symlink_metadata(directory)
+                .is_ok_and(|found| found.is_symlink() && is_foreign(found.uid()));
+            if is_link && shared_by(directory).is_some() {
+                return Err(io::Error::other(format!(
+                    "{} is a symbolic link of another user",
+                    directory.display()
+                )));
+            }
+        }
+        match std::fs::symlink_metadata(path) {
+            Ok(found) if found.is_symlink() && is_foreign(found.uid()) => {
+                Err(io::Error::other("it is a symbolic link of another user"))
+            }
+            Ok(found) if found.is_symlink() => {
+                let shared = std::fs::canonicalize(path).ok().and_then(|target| shared_by(&target));
+                Ok(Self { follow: OFlags::empty(), shared })
+            }
+            _ => Ok(Self { follow: OFlags::NOFOLLOW, shared: shared_by(path) }),
+        }
     }
+
+    /// Judges what is open: as the kernel does, it trusts the owner of the directory.
+    fn check(&self, found: &std::fs::Metadata) -> io::Result<()> {
+        let Some(owner) = self.shared else { return Ok(()) };
+        let is_file = found.is_file();
+        if !is_file && !found.file_type().is_fifo() {
+            return Ok(());
+        }
+        if is_foreign(found.uid()) && found.uid() != owner {
+            return Err(io::Error::other(
+                "it belongs to another user, in a directory of everybody",
+            ));
+        }
+        if is_file && found.nlink() > 1 {
+            let why = "it has a second name (a hard link), in a directory of everybody";
+            return Err(io::Error::other(why));
+        }
+        Ok(())
+    }
+}
+
+/// Whether this is the user of somebody else; root can do everything anyway.
+fn is_foreign(uid: u32) -> bool {
+    uid != 0 && uid != rustix::process::geteuid().as_raw()
+}
+
+/// The owner of the directory that a path is in, where everybody may write to it.
+fn shared_by(path: &Path) -> Option<u32> {
+    let directory = match path.parent()? {
+        directory if directory.as_os_str().is_empty() => Path::new("."),
+        directory => directory,
+    };
+    let found = std::fs::metadata(directory).ok()?;
+    (found.mode() & 0o002 != 0).then(|| found.uid())
 }
 
 /// Asks for a larger pipe buffer; a refusal changes nothing.

@@ -18,6 +18,7 @@
 //! | [`exec`] | SPEC 7: `--exec`; SPEC 10.15 |
 //! | [`expect`] | SPEC 5: `--expect` |
 //! | [`files`] | SPEC 5: `--port-file`, `--record` and `--save` as files and FIFOs |
+//! | `files_of_others` | SPEC 7, access: recordings, saved files and key logs beside another user |
 //! | [`first_hour`] | what someone who knows nc types first, and reads |
 //! | [`forward`] | SPEC 7: `--forward`; SPEC 10.20 |
 //! | [`frame_total`] | SPEC 6: `--max-frame-total` |
@@ -88,6 +89,7 @@ mod examples;
 mod exec;
 mod expect;
 mod files;
+mod files_of_others;
 mod first_hour;
 mod forward;
 mod frame_total;

@@ -142,7 +142,7 @@ const ROUTE: &str = "ip link set lo up && ip link add one type veth peer name tw
 fn a_route_that_comes_late_is_used() {
     let unshare = |args: &[&str]| {
         let mut command = std::process::Command::new("unshare");
-        command.args(["-n", "sh", "-c", ROUTE, "sh", env!("CARGO_BIN_EXE_wirecat")]).args(args);
+        command.args(["-n", "sh", "-c", ROUTE, "sh", crate::support::wirecat_path()]).args(args);
         program(command)
     };
     let probe = std::process::Command::new("unshare").args(["-n", "ip", "link"]).output();

@@ -1,6 +1,7 @@
 //! Driving the real binary: start it with a chosen stdin, wait for what it says, and judge how it
 //! ends. Every wait has a deadline, and a program that misses one is killed and quoted.
 
+mod binary;
 pub(crate) mod daemon;
 pub(crate) mod data;
 pub(crate) mod datagrams;
@@ -25,16 +26,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
+pub(crate) use self::binary::{is_full_size, wirecat_path};
 pub(crate) use self::ended::Ended;
 pub(crate) use self::skipped::skip;
 
 /// How long anything may take that should be quick, on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The binary under test.
-pub(crate) fn wirecat_path() -> &'static str {
-    env!("CARGO_BIN_EXE_wirecat")
-}
 
 /// A wirecat that has not started yet; stdin is the null device.
 pub(crate) fn wirecat<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Program {
@@ -252,10 +249,16 @@ impl Running {
         events(&self.stdout.as_ref().expect("stdout is collected").bytes)
     }
 
-    /// Waits until stdout has given so many bytes.
+    /// Waits until stdout has given so many bytes, as long as more come.
     #[track_caller]
     pub(crate) fn wait_for_length(&mut self, count: usize) {
-        self.wait_until(|output| output.len() >= count);
+        loop {
+            let come = self.stdout.as_ref().expect("stdout is collected").bytes.len();
+            if come >= count {
+                return;
+            }
+            self.wait_until(|output| output.len() > come);
+        }
     }
 
     #[track_caller]

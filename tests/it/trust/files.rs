@@ -53,6 +53,8 @@ fn a_file_that_is_wrong_is_named_with_its_line_and_what_is_right() {
     client(&format!("--tls --tls-ca {empty}")).code(2).says("it is empty");
     client(&format!("--tls --tls-ca {}", one.key)).code(2).says("and no certificate");
     client("--tls=a..b").code(2).says("is no host name");
+    // That of a variable that is not set.
+    client("--tls=").code(2).says("cannot use --tls: its value is missing");
     client("--tls --tls-pin sha1//AAAA").code(2).says("only SHA-256 is taken");
     client("--tls --tls-pin 00").code(2).says("a pin has 32 bytes, this has 1");
     let both = format!("--tls --tls-insecure --tls-pin {}", "00".repeat(32));
