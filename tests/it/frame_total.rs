@@ -182,7 +182,7 @@ fn a_read_is_late_although_its_message_has_to_wait() {
     // What is read is there before the time begins, which is shorter than that of a client that is silent.
     one.write_all(&part(100 << 10, 90 << 10)).expect("it is taken");
     two.write_all(&part(100 << 10, 20 << 10)).expect("it is taken");
-    server.say("{\"read\":1,\"within\":\"700ms\"}\n{\"read\":2}\n{\"read\":3}\n");
+    server.say("{\"read\":1,\"within\":\"400ms\"}\n{\"read\":2}\n{\"read\":3}\n");
     server.wait_for_event("warning");
     // The first one to send more may go on, and the others wait.
     three.write_all(&part(100 << 10, 1 << 10)).expect("it is taken");
