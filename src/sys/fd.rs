@@ -80,7 +80,7 @@ pub fn reopen_nonblocking(fd: impl AsFd, access: FdAccess) -> io::Result<OwnedFd
 /// emptied. The description is non-blocking.
 ///
 /// # Errors
-/// Those of open(2); `ErrorKind::Other` for what another user may have placed there ([`Place`]).
+/// Those of open(2); `ErrorKind::Other` for what another user may have placed there.
 pub fn open_to_write(path: &Path, create: bool) -> io::Result<Option<OwnedFd>> {
     let place = Place::of(path)?;
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | place.follow;
@@ -107,7 +107,7 @@ pub fn open_to_write(path: &Path, create: bool) -> io::Result<Option<OwnedFd>> {
 /// Opens a file to add to it, by whole writes. One that is not there is created for its owner alone.
 ///
 /// # Errors
-/// Those of open(2); `ErrorKind::Other` for what another user may have placed there ([`Place`]).
+/// Those of open(2); `ErrorKind::Other` for what another user may have placed there.
 pub fn open_to_append(path: &Path) -> io::Result<OwnedFd> {
     let place = Place::of(path)?;
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;

@@ -124,6 +124,7 @@ fn what_stands_before_the_command_is_not_lost() {
 }
 
 /// Lines of the table for users of nc that a hint writes in other words, which mean the same.
+#[cfg(feature = "tls")]
 const OTHER_WORDS: [&str; 6] = [
     "nc -l 127.0.0.1 9000",
     "nc -6 ::1 9000",

@@ -13,7 +13,8 @@ pub(crate) fn wirecat_path() -> &'static str {
     &PATH
 }
 
-/// Whether the environment names the binary, as `.ci/run` does to try the release at full size.
+/// Whether the environment names the binary, as one does to try the release at full size.
+#[cfg(feature = "tls")]
 pub(crate) fn is_full_size() -> bool {
     std::env::var_os(BINARY).is_some()
 }

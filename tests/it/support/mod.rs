@@ -26,7 +26,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-pub(crate) use self::binary::{is_full_size, wirecat_path};
+#[cfg(feature = "tls")]
+pub(crate) use self::binary::is_full_size;
+pub(crate) use self::binary::wirecat_path;
 pub(crate) use self::ended::Ended;
 pub(crate) use self::skipped::skip;
 
