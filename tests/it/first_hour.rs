@@ -37,8 +37,11 @@ impl Shell {
     fn reads(&mut self, pattern: &str) -> String {
         let expression = regex::Regex::new(pattern).expect("an expression");
         let deadline = Instant::now() + PATIENCE;
+        let mut known = 0;
         loop {
-            let shown = self.terminal.shown();
+            let bytes = self.terminal.more_than(known, deadline);
+            known = bytes.len();
+            let shown = String::from_utf8_lossy(bytes);
             let new = shown.get(self.read..).unwrap_or_default();
             if let Some(found) = expression.find(new) {
                 let text = new[..found.end()].to_owned();
@@ -46,8 +49,6 @@ impl Shell {
                 return text;
             }
             assert!(Instant::now() < deadline, "no {pattern:?} on the screen:\n{new}");
-            let known = shown.len();
-            self.terminal.more_than(known, deadline);
         }
     }
 

@@ -125,13 +125,15 @@ impl Person {
                 .last()
         };
         let deadline = Instant::now() + PATIENCE;
+        let mut known = 0;
         loop {
-            if let Some(number) = find(&self.terminal.shown()) {
+            let bytes = self.terminal.more_than(known, deadline);
+            known = bytes.len();
+            let text = String::from_utf8_lossy(bytes);
+            if let Some(number) = find(&text) {
                 return number;
             }
-            assert!(Instant::now() < deadline, "no {name}:\n{}", self.terminal.shown());
-            let known = self.terminal.shown().len();
-            self.terminal.more_than(known, deadline);
+            assert!(Instant::now() < deadline, "no {name}:\n{text}");
         }
     }
 
