@@ -235,9 +235,9 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
 /// Creates a file of a name that nobody foresees: in a directory of everybody, somebody could have put
 /// a symbolic link under a name that is known.
 fn create_beside(path: &Path) -> io::Result<(PathBuf, fs::File)> {
+    fd::check_links(path.parent().unwrap_or(path))?;
     for _ in 0..8 {
         let other = path.with_file_name(format!(".wirecat-{:016x}", fastrand::u64(..)));
-        fd::check_links(&other)?;
         // O_EXCL follows no symbolic link, whatever it points to (open(2)).
         match fs::File::create_new(&other) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -1,9 +1,10 @@
 //! File descriptors: taking over inherited ones, and opening the same file once more.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -83,11 +84,9 @@ pub fn reopen_nonblocking(fd: impl AsFd, access: FdAccess) -> io::Result<OwnedFd
 /// Those of open(2); `ErrorKind::Other` for what another user may have placed there.
 pub fn open_to_write(path: &Path, create: bool) -> io::Result<Option<OwnedFd>> {
     let place = Place::of(path)?;
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | place.follow;
-    let created = if create { OFlags::CREATE } else { OFlags::empty() };
-    match rustix::fs::open(path, flags | created, Mode::RUSR | Mode::WUSR) {
+    match place.open(if create { OFlags::CREATE } else { OFlags::empty() }) {
         // A socket file says so, too.
-        Err(rustix::io::Errno::NXIO) => match std::fs::metadata(path) {
+        Err(rustix::io::Errno::NXIO) => match std::fs::metadata(&place.path) {
             Ok(found) if found.file_type().is_fifo() => place.check(&found).map(|()| None),
             _ => Err(rustix::io::Errno::NXIO.into()),
         },
@@ -110,19 +109,52 @@ pub fn open_to_write(path: &Path, create: bool) -> io::Result<Option<OwnedFd>> {
 /// Those of open(2); `ErrorKind::Other` for what another user may have placed there.
 pub fn open_to_append(path: &Path) -> io::Result<OwnedFd> {
     let place = Place::of(path)?;
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let flags = flags | OFlags::APPEND | OFlags::CREATE | place.follow;
-    let file = std::fs::File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
+    let file = std::fs::File::from(place.open(OFlags::APPEND | OFlags::CREATE)?);
     place.check(&file.metadata()?)?;
     Ok(file.into())
 }
 
-/// Checks a path whose files are created anew: no symbolic link on it belongs to another user.
+/// Checks a directory in which files are created anew: no link of another user leads there.
 ///
 /// # Errors
 /// `ErrorKind::Other` for such a link.
-pub fn check_links(path: &Path) -> io::Result<()> {
-    Place::of(path).map(drop)
+pub fn check_links(directory: &Path) -> io::Result<()> {
+    follow(directory).map(drop)
+}
+
+/// Symbolic links behind which another one is an error, as in Linux (path_resolution(7)).
+const MOST_LINKS: usize = 40;
+
+/// Follows the symbolic links of a path, as open(2) does, but none that another user has placed: in the
+/// last place anywhere, and before it in a directory of everybody. The result has no links but those of
+/// /proc, which lead to what is open, whatever they read as.
+fn follow(path: &Path) -> io::Result<PathBuf> {
+    let parts = |path: &Path| -> Vec<OsString> {
+        path.components().rev().map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let mut at = if path.is_absolute() { PathBuf::from("/") } else { std::env::current_dir()? };
+    let (mut left, mut links) = (parts(path), 0);
+    while let Some(part) = left.pop() {
+        // One that is absolute, or that begins with the root, takes the place of the whole.
+        let next = at.join(part);
+        match std::fs::symlink_metadata(&next) {
+            Ok(found) if found.is_symlink() && !at.starts_with("/proc") => {
+                if is_foreign(found.uid()) && (left.is_empty() || shared_by(&next).is_some()) {
+                    let what = if next == path { "it".into() } else { next.to_string_lossy() };
+                    return Err(io::Error::other(format!(
+                        "{what} is a symbolic link of another user"
+                    )));
+                }
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(rustix::io::Errno::LOOP.into());
+                }
+                left.extend(parts(&std::fs::read_link(&next)?));
+            }
+            _ => at = next,
+        }
+    }
+    Ok(at)
 }
 
 /// What stands at a path to write to, where another user may have placed it, in a directory of everybody
@@ -131,34 +163,24 @@ pub fn check_links(path: &Path) -> io::Result<()> {
 /// fs.protected_symlinks, protected_hardlinks, protected_regular and protected_fifos are set
 /// (proc_sys_fs(5)); their default is 0.
 struct Place {
-    /// What keeps open(2) from following a link that comes later (ELOOP).
-    follow: OFlags,
+    /// Without symbolic links; one that comes there later is not followed (ELOOP).
+    path: PathBuf,
     /// The owner of the directory that the file is in, where everybody may write to it.
     shared: Option<u32>,
 }
 
 impl Place {
     fn of(path: &Path) -> io::Result<Self> {
-        for directory in path.ancestors().skip(1).filter(|it| !it.as_os_str().is_empty()) {
-            let is_link = std::fs::symlink_metadata(directory)
-                .is_ok_and(|found| found.is_symlink() && is_foreign(found.uid()));
-            if is_link && shared_by(directory).is_some() {
-                return Err(io::Error::other(format!(
-                    "{} is a symbolic link of another user",
-                    directory.display()
-                )));
-            }
-        }
-        match std::fs::symlink_metadata(path) {
-            Ok(found) if found.is_symlink() && is_foreign(found.uid()) => {
-                Err(io::Error::other("it is a symbolic link of another user"))
-            }
-            Ok(found) if found.is_symlink() => {
-                let shared = std::fs::canonicalize(path).ok().and_then(|target| shared_by(&target));
-                Ok(Self { follow: OFlags::empty(), shared })
-            }
-            _ => Ok(Self { follow: OFlags::NOFOLLOW, shared: shared_by(path) }),
-        }
+        let path = follow(path)?;
+        Ok(Self { shared: shared_by(&path), path })
+    }
+
+    /// Opens it, to write.
+    fn open(&self, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        let is_proc = self.path.starts_with("/proc");
+        let follow = if is_proc { OFlags::empty() } else { OFlags::NOFOLLOW };
+        let flags = flags | follow | OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        rustix::fs::open(&self.path, flags | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)
     }
 
     /// Judges what is open: as the kernel does, it trusts the owner of the directory.
@@ -186,13 +208,9 @@ fn is_foreign(uid: u32) -> bool {
     uid != 0 && uid != rustix::process::geteuid().as_raw()
 }
 
-/// The owner of the directory that a path is in, where everybody may write to it.
+/// The owner of the directory that an absolute path is in, where everybody may write to it.
 fn shared_by(path: &Path) -> Option<u32> {
-    let directory = match path.parent()? {
-        directory if directory.as_os_str().is_empty() => Path::new("."),
-        directory => directory,
-    };
-    let found = std::fs::metadata(directory).ok()?;
+    let found = std::fs::metadata(path.parent()?).ok()?;
     (found.mode() & 0o002 != 0).then(|| found.uid())
 }
 

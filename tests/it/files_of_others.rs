@@ -16,8 +16,15 @@ use crate::support::{Program, skip, wirecat};
 const OTHER: Option<u32> = Some(65_533);
 
 /// What the other user places.
-const PLACED: [&str; 6] =
-    ["link", "dangling link", "link of a directory", "hard link", "file", "fifo"];
+const PLACED: [&str; 7] = [
+    "link",
+    "link behind one of this user",
+    "dangling link",
+    "link of a directory",
+    "hard link",
+    "file",
+    "fifo",
+];
 
 struct Stage {
     directory: TempDir,
@@ -52,7 +59,9 @@ impl Stage {
         let name = self.shared().join(what.replace(' ', "-"));
         let _ = fs::remove_file(&name);
         match what {
-            "link" => symlink(self.victim(), &name).expect("a link"),
+            "link" | "link behind one of this user" => {
+                symlink(self.victim(), &name).expect("a link");
+            }
             "dangling link" => symlink(self.path("private/new"), &name).expect("a link"),
             "link of a directory" => symlink(self.path("private"), &name).expect("a link"),
             "hard link" => fs::hard_link(self.victim(), &name).expect("a link"),
@@ -62,7 +71,16 @@ impl Stage {
         if what != "hard link" {
             lchown(&name, OTHER, OTHER).expect("root may do so");
         }
-        if what == "link of a directory" { name.join("victim") } else { name }
+        match what {
+            "link of a directory" => name.join("victim"),
+            "link behind one of this user" => {
+                let own = self.path("own");
+                let _ = fs::remove_file(&own);
+                symlink(&name, &own).expect("a link");
+                own
+            }
+            _ => name,
+        }
     }
 
     #[track_caller]
