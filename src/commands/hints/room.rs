@@ -1,6 +1,7 @@
 //! Words behind `chat` that are one too many.
 
-use super::{is_address, is_number, is_port, is_taken, joined, typed};
+use super::line::{is_address, is_port};
+use super::{is_number, is_taken, joined, typed};
 
 /// The line for the words behind `chat`; `None` where they have more in them than this knows.
 pub(super) fn line(mut words: Vec<String>) -> Option<String> {

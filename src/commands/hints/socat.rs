@@ -7,6 +7,8 @@ use super::{is_taken, joined, quoted, typed};
 /// An address of socat.
 struct End<'a> {
     place: Place<'a>,
+    /// `-4` or `-6`, where the address is of one family alone.
+    family: Option<&'static str>,
     options: Vec<(&'a str, &'a str)>,
 }
 
@@ -16,11 +18,22 @@ enum Place<'a> {
     Stdio,
     /// Both ends of one pipe: what comes goes back.
     Pipe,
-    File(&'a str),
+    File(&'a str, FileMode),
     /// A command, without a shell or with one.
     Command(&'a str, bool),
     Connect(Wire, &'a str),
     Listen(Wire, &'a str),
+}
+
+/// What becomes of what a file holds already, where it is written to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FileMode {
+    /// It goes (CREATE, `trunc`).
+    Emptied,
+    /// It stays, and what comes is added (`append`).
+    Appended,
+    /// It is overwritten from its start, or added to, or connected to (OPEN, GOPEN): no shell does so.
+    Kept,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,10 +114,21 @@ fn end(word: &str) -> Option<End<'_>> {
     let mut parts = word.split(',');
     let first = parts.next()?;
     let (name, rest) = first.split_once(':').unwrap_or((first, ""));
-    let place = match name.to_ascii_uppercase().as_str() {
+    let options: Vec<(&str, &str)> =
+        parts.map(|part| part.split_once('=').unwrap_or((part, ""))).collect();
+    let has = |name: &str| options.iter().any(|(option, _)| *option == name);
+    let name = name.to_ascii_uppercase();
+    let mode = match name.as_str() {
+        _ if has("append") => FileMode::Appended,
+        "CREATE" | "CREAT" => FileMode::Emptied,
+        "OPEN" | "FILE" if has("trunc") => FileMode::Emptied,
+        _ => FileMode::Kept,
+    };
+    let family = if name.contains('4') { Some("-4") } else { name.contains('6').then_some("-6") };
+    let place = match name.as_str() {
         "-" | "STDIO" | "STDIN" | "STDOUT" => Place::Stdio,
         "PIPE" | "ECHO" if rest.is_empty() => Place::Pipe,
-        "OPEN" | "FILE" | "GOPEN" | "CREATE" | "CREAT" => Place::File(rest),
+        "OPEN" | "FILE" | "GOPEN" | "CREATE" | "CREAT" => Place::File(rest, mode),
         "EXEC" => Place::Command(rest, false),
         "SYSTEM" | "SHELL" => Place::Command(rest, true),
         "TCP" | "TCP4" | "TCP6" | "TCP-CONNECT" | "TCP4-CONNECT" | "TCP6-CONNECT" => {
@@ -123,8 +147,7 @@ fn end(word: &str) -> Option<End<'_>> {
         | "UDP4-RECVFROM" => Place::Listen(Wire::Udp, rest),
         _ => return None,
     };
-    let options = parts.map(|part| part.split_once('=').unwrap_or((part, ""))).collect();
-    Some(End { place, options })
+    Some(End { place, family, options })
 }
 
 impl<'a> End<'a> {
@@ -154,6 +177,7 @@ impl<'a> End<'a> {
         let mut words = Vec::new();
         let is_listener = matches!(self.place, Place::Listen(..));
         let is_tls = matches!(self.place, Place::Connect(Wire::Tls, _));
+        words.extend(self.family.map(str::to_owned));
         for (name, value) in &self.options {
             let both = |option: &str| vec![option.to_owned(), (*value).to_owned()];
             words.extend(match *name {
@@ -161,7 +185,8 @@ impl<'a> End<'a> {
                 "bind" if is_listener => Vec::new(),
                 "ip-add-membership" | "ip-multicast-if" => Vec::new(),
                 name if NEEDLESS.contains(&name) => Vec::new(),
-                "retry" => {
+                // A listener is tried again while its port is taken, and not while no client comes.
+                "retry" if !is_listener => {
                     let tries: u64 = value.parse().ok()?;
                     let interval = self.option(&["interval"]).unwrap_or("1").parse::<u64>().ok()?;
                     vec!["--wait".to_owned(), format!("{}s", tries.checked_mul(interval)?)]
@@ -188,6 +213,12 @@ impl<'a> End<'a> {
         }
         match self.place {
             Place::Connect(Wire::Tls, _) => words.insert(0, "--tls".to_owned()),
+            // socat asks each client for a certificate, and trusts those of the system.
+            Place::Listen(Wire::Tls, _)
+                if self.option(&["verify"]) != Some("0") && self.option(&["cafile"]).is_none() =>
+            {
+                return None;
+            }
             Place::Listen(Wire::Tls, _) if self.option(&["cert", "certificate"]).is_none() => {
                 words.insert(0, "--tls-self-signed".to_owned());
             }
@@ -226,14 +257,12 @@ fn written(global: &Global<'_>, [first, second]: &[End<'_>; 2]) -> Option<(Vec<S
     words.extend(other.words()?);
     words.push(address(net)?);
     let redirected = match other.place {
-        Place::File(path) => {
-            let is_appended = other.option(&["append"]).is_some();
-            let arrow = if !receives {
-                "<"
-            } else if is_appended {
-                ">>"
-            } else {
-                ">"
+        Place::File(path, mode) => {
+            let arrow = match mode {
+                _ if !receives => "<",
+                FileMode::Emptied => ">",
+                FileMode::Appended => ">>",
+                FileMode::Kept => return None,
             };
             format!(" {arrow} {}", quoted(path))
         }
@@ -258,19 +287,20 @@ fn command(net: &End<'_>, other: &End<'_>) -> &'static str {
 fn between(receives: Option<bool>, command: &str, other: &End<'_>) -> Option<Vec<String>> {
     let is_server = ["tcp-serve", "udp-listen"].contains(&command);
     let words = match (other.place, receives) {
-        (Place::Stdio | Place::File(_), Some(receives)) => match (receives, command) {
+        (Place::Stdio | Place::File(..), Some(receives)) => match (receives, command) {
             (true, "tcp-serve" | "tcp-connect" | "udp-listen") => &["-n"][..],
-            (false, "tcp-serve") => &["--discard"],
-            (false, "tcp-connect") => &["--output", "none"],
+            (false, "tcp-serve" | "tcp-connect") => &["--output", "none"],
             (true, "mcast-join") | (false, "udp-send" | "mcast-send") => &[],
             _ => return None,
         },
-        (_, Some(_)) | (Place::File(_), None) => return None,
+        (_, Some(_)) | (Place::File(..), None) => return None,
         (Place::Stdio, None) if command == "udp-send" => &["--reply"],
         (Place::Stdio, None) => &[],
         (Place::Pipe, None) if command == "echo" => &[],
         (Place::Command(program, true), None) => &["--sh", "--exec", program],
         (Place::Command(program, false), None) => &["--exec", program],
+        // A line without a port is not one of socat either.
+        (Place::Connect(Wire::Tcp, place), None) if !place.contains(':') => return None,
         (Place::Connect(Wire::Tcp | Wire::Unix, _), None) if is_server => {
             return Some(vec!["--forward".to_owned(), other.address()]);
         }

@@ -1,5 +1,6 @@
 //! What newcomers type, and what they are answered.
 
+use super::line::PLACEHOLDERS;
 use super::*;
 use crate::commands::{Parsed, usage};
 
@@ -109,6 +110,9 @@ fn what_stands_before_the_command_is_not_lost() {
         ("-q listen 9000", "tcp-serve -q 9000"),
         ("-q tcp-serve 9000 -k", "tcp-serve -q 9000"),
         ("-v nc -lk 9000", "tcp-serve -v :9000"),
+        ("-w 5 listen 5", "tcp-serve -w 5 5"),
+        ("-w 5 connect host 9", "tcp-connect -w 5 host:9"),
+        ("ncat -l --broker 9000", "tcp-serve --hub :9000"),
         ("-w 5 tcp-connect localhost 80", "tcp-connect -w 5 localhost:80"),
         ("-w 5 tcp-connect localhost:80", "tcp-connect -w 5 localhost:80"),
         ("-v --once tcp-serve 1 -- x", "tcp-serve -v --once 1 -- x"),
@@ -167,7 +171,8 @@ fn each_line_for_users_of_nc_is_what_a_hint_writes() {
 fn a_line_of_socat_is_answered_by_that_of_wirecat() {
     for (typed, write) in [
         ("- TCP:h:1", "tcp-connect h:1"),
-        ("TCP4:h:1 STDIO", "tcp-connect h:1"),
+        ("TCP4:h:1 STDIO", "tcp-connect -4 h:1"),
+        ("TCP6-LISTEN:9,fork PIPE", "echo --tcp -6 :9"),
         ("-d -d -b8192 -T 5 - tcp:[::1]:80", ""),
         ("-d -d -b8192 - tcp:[::1]:80", "tcp-connect '[::1]:80'"),
         ("-u TCP:h:1 -", "tcp-connect -n h:1"),
@@ -176,9 +181,16 @@ fn a_line_of_socat_is_answered_by_that_of_wirecat() {
         ("-u TCP:h:1 CREATE:'x y'", "tcp-connect -n h:1 > 'x y'"),
         ("FILE:x TCP:h:1", ""),
         ("- TCP-LISTEN:9", "tcp-serve -1 :9"),
-        ("-u - TCP-LISTEN:9,fork", "tcp-serve --discard :9"),
+        ("-u TCP:h:1 OPEN:x,creat,trunc", "tcp-connect -n h:1 > x"),
+        ("-u TCP:h:1 GOPEN:x,append", "tcp-connect -n h:1 >> x"),
+        ("-u TCP:h:1 OPEN:x", ""),
+        ("-u TCP:h:1 GOPEN:x", ""),
+        ("-u - TCP-LISTEN:9,fork", "tcp-serve --output none :9"),
+        ("-u FILE:x TCP-LISTEN:9", "tcp-serve -1 --output none :9 < x"),
+        ("- TCP-LISTEN:9,retry=5", ""),
         ("TCP-L:9,fork,reuseaddr,range=10.0.0.0/8 -", "tcp-serve --allow 10.0.0.0/8 :9"),
         ("TCP:h:1 TCP-LISTEN:9,fork", "tcp-serve --forward h:1 :9"),
+        ("TCP:h TCP-LISTEN:9,fork", ""),
         ("-u TCP:h:1 TCP-LISTEN:9,fork", ""),
         ("-v TCP-LISTEN:9 UNIX:/s", "tcp-serve -1 --forward unix:/s --output dump :9"),
         ("TCP-LISTEN:9,fork EXEC:'cat -n',stderr", "tcp-serve --exec 'cat -n' :9"),
@@ -193,6 +205,11 @@ fn a_line_of_socat_is_answered_by_that_of_wirecat() {
             "OPENSSL-LISTEN:9,fork,cert=c,key=k,verify=0 EXEC:cat",
             "tcp-serve --exec cat --tls-cert c --tls-key k :9",
         ),
+        (
+            "OPENSSL-LISTEN:9,fork,cert=c,key=k,cafile=a EXEC:cat",
+            "tcp-serve --exec cat --tls-cert c --tls-key k --tls-client-ca a :9",
+        ),
+        ("OPENSSL-LISTEN:9,fork,cert=c,key=k EXEC:cat", ""),
         ("TCP-LISTEN:9,fork OPENSSL:h:1", ""),
         ("- UDP:h:1", "udp-send --reply h:1"),
         ("-u - UDP-SENDTO:h:1,broadcast", "udp-send --broadcast h:1"),
@@ -207,6 +224,14 @@ fn a_line_of_socat_is_answered_by_that_of_wirecat() {
             "" => assert_eq!(hint, PAGE, "{typed}"),
             _ => assert_eq!(hint, format!("write `wirecat {write}`"), "{typed}"),
         }
+    }
+}
+
+/// An option that stands before another tool is one of wirecat, with another meaning there.
+#[test]
+fn options_before_another_tool_have_no_line() {
+    for typed in ["-w 5 nc -l 80", "-w 5 nc host 80", "-v socat - TCP:h:1", "-q socat - TCP:h:1"] {
+        assert_eq!(hint_of(typed).as_deref(), Some(PAGE), "{typed}");
     }
 }
 
