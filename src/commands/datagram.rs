@@ -46,7 +46,7 @@ pub struct SenderArgs {
     pub pace: PaceArgs,
     /// Print answers until D passes without one [default: 1s]; none is exit status 1
     // A value needs the `=`: else clap takes the address that follows `--reply` for it.
-    #[arg(long, value_name = "D", value_parser = parse_duration, num_args = 0..=1, require_equals = true, default_missing_value = REPLY_WITHOUT_TIME, help_heading = "Answers")]
+    #[arg(long, value_name = "D", value_parser = reply_time, num_args = 0..=1, require_equals = true, default_missing_value = REPLY_WITHOUT_TIME, help_heading = "Answers")]
     pub reply: Option<Duration>,
     /// Send from this local address and port
     #[arg(long, value_name = "ADDR", help_heading = "Sockets")]
@@ -183,8 +183,12 @@ pub(super) fn first_address(group: &GroupAddress) -> String {
     SocketAddr::new(group.first, group.port).to_string()
 }
 
-/// What `--reply` is given where no time is: what nobody types for it.
-pub(super) const REPLY_WITHOUT_TIME: &str = "1000ms";
+/// What stands for the time of a `--reply` that has none: no argument has a NUL in it (execve(2)).
+pub(super) const REPLY_WITHOUT_TIME: &str = "\0";
+
+fn reply_time(text: &str) -> Result<Duration, String> {
+    if text == REPLY_WITHOUT_TIME { Ok(DEFAULT_ANSWER) } else { parse_duration(text) }
+}
 
 /// What helps where the time of `--reply` is taken for an address.
 pub(super) fn behind_equals(time: &str) -> String {

@@ -2,6 +2,8 @@
 //! run meanwhile, and a FIFO, a terminal or stdin has no end until its writer has. A thread looks at the
 //! clock then; the signals still do what the kernel has them do, which is to end the process.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -25,19 +27,20 @@ const FILES: [&str; 6] =
 
 /// The names of the files that a command reads first and that may have no end: all but regular ones.
 pub(super) fn endless_files(typed: &ArgMatches) -> Vec<String> {
-    let values = |id: &'static str| {
-        typed.try_get_raw(id).ok().flatten().into_iter().flatten().map(|value| value.to_owned())
+    let values = |id: &'static str| typed.try_get_raw(id).ok().flatten().into_iter().flatten();
+    let texts = TEXTS.into_iter().flat_map(values);
+    let texts = texts.filter_map(|text| text.as_bytes().strip_prefix(b"@").map(OsStr::from_bytes));
+    let files = texts.chain(FILES.into_iter().flat_map(values));
+    let is_endless = |name: &&OsStr| {
+        *name == "-" || Path::new(name).metadata().is_ok_and(|found| !found.is_file())
     };
-    let texts = TEXTS.into_iter().flat_map(values).filter_map(|text| {
-        let text = text.into_string().ok()?;
-        text.strip_prefix('@').map(str::to_owned)
-    });
-    let files = FILES.into_iter().flat_map(values).filter_map(|name| name.into_string().ok());
-    let is_endless = |name: &String| {
-        name == "-" || Path::new(name).metadata().is_ok_and(|found| !found.is_file())
+    let title = |name: &OsStr| match name.to_string_lossy() {
+        name if name == "-" => "stdin".to_owned(),
+        name => name.into_owned(),
     };
-    let stdin = |name| if name == "-" { "stdin".to_owned() } else { name };
-    texts.chain(files).filter(is_endless).map(stdin).collect()
+    let mut titles: Vec<String> = files.filter(is_endless).map(title).collect();
+    titles.dedup();
+    titles
 }
 
 /// Reads while a thread looks at the clock, where there is a file that may have no end.
@@ -62,7 +65,7 @@ pub(super) fn watched<T>(
     })
 }
 
-/// Says what the run waits for, and ends it when its time is up.
+/// Reports what the run waits for, and ends it when its time is up.
 fn watch(ended: &Receiver<()>, files: &str, settings: &Settings, args: &RunArgs) {
     let left = || args.timeout.map(|limit| limit.saturating_sub(startup::age()));
     let is_late = |wait| ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout);
@@ -82,5 +85,33 @@ fn watch(ended: &Receiver<()>, files: &str, settings: &Settings, args: &RunArgs)
         let status = launch::report_failure(&failure.into(), audience);
         // The thread that reads cannot be woken.
         std::process::exit(status.code().into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::commands::cli::Cli;
+
+    /// A file that is written, and a text that is no file.
+    const OTHERS: [&str; 3] = ["record", "port_file", "tag"];
+
+    #[test]
+    fn each_option_that_reads_a_file_is_known() {
+        let cli = Cli::command();
+        let mut count = 0;
+        for argument in cli.get_subcommands().flat_map(clap::Command::get_arguments) {
+            let names = argument.get_value_names().unwrap_or_default();
+            let id = argument.get_id().as_str();
+            let is_text = names.contains(&"TEXT".into());
+            if (is_text || names.contains(&"FILE".into())) && !OTHERS.contains(&id) {
+                count += 1;
+                assert_eq!(TEXTS.contains(&id), is_text, "{id}");
+                assert_eq!(FILES.contains(&id), !is_text, "{id}");
+            }
+        }
+        assert!(count >= 10, "{count} options are few");
     }
 }
