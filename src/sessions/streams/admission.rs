@@ -42,6 +42,8 @@ pub(crate) struct Admission {
     accepting: bool,
     /// Accepting failed for want of descriptors, and that was reported.
     starved: bool,
+    /// Accepting failed for another reason, and that was reported.
+    has_failed: bool,
     /// A client was closed for want of descriptors, and that was reported.
     has_made_room: bool,
 }
@@ -67,6 +69,7 @@ impl Admission {
             capacity: None,
             accepting: true,
             starved: false,
+            has_failed: false,
             has_made_room: false,
         }
     }
@@ -184,6 +187,11 @@ impl Admission {
         self.accepting
     }
 
+    /// Accepting fails for another reason than want of room. True the first time, when it is to be reported.
+    pub(crate) fn fail(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_failed, true)
+    }
+
     /// Accepting fails for want of descriptors. True the first time, when it is to be reported.
     pub(crate) fn starve(&mut self) -> bool {
         !std::mem::replace(&mut self.starved, true)
@@ -242,6 +250,8 @@ mod tests {
     #[test]
     fn starving_is_reported_once_and_conns_are_counted() {
         let mut admission = admission(Some(2), None);
+        assert_eq!([admission.fail(), admission.fail()], [true, false]);
+        assert!(!admission.is_starved());
         assert_eq!([admission.starve(), admission.starve()], [true, false]);
         assert_eq!([1, 2, 3].map(|count| admission.is_complete(count)), [false, true, true]);
     }

@@ -252,7 +252,7 @@ impl Streams {
     }
 
     /// A listener that is asked to stop has served all whom it could: that some peers did not keep
-    /// their side of it is no failure of it. What failed on this side does.
+    /// their side of it is no failure of it. What failed on this side is one.
     pub(crate) fn forgive_peers(&mut self) {
         self.worst = self.own;
     }

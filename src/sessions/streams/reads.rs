@@ -33,7 +33,7 @@ pub(super) struct ReadControl {
     state: ReadState,
     /// What messages are; without it those of `--frame`, or whatever comes.
     form: Option<ReadForm>,
-    /// When it was last begun to be read.
+    /// Since when it is read.
     since: Instant,
 }
 
@@ -116,7 +116,7 @@ impl ReadControl {
         self.form
     }
 
-    /// When it was last begun to be read.
+    /// Since when it is read.
     pub(super) fn since(&self) -> Instant {
         self.since
     }
@@ -298,7 +298,7 @@ impl Connection {
         self.reads.as_mut().is_some_and(|reads| reads.disarm())
     }
 
-    /// When it was last let be read, where commands ask for that.
+    /// Since when it is read, where commands ask for that.
     pub(super) fn read_since(&self) -> Option<Instant> {
         self.reads.as_ref().map(|reads| reads.since())
     }

@@ -1,4 +1,4 @@
-//! Clients that are not let in, and those that make room where there is no descriptor for one more.
+//! Clients that are not admitted, and those that make room where there is no descriptor for one more.
 
 use std::io;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::core::Core;
 use crate::sockets::Endpoint;
 
-/// The end of a client that is not let in.
+/// The end of a client that is not admitted.
 pub(super) const REFUSED: CloseReason = CloseReason::new(Cause::Host, Detail::Refused);
 /// How long a client that has sent FIN is not closed for others: as long as an answer may take.
 const SPARED: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ pub(super) fn turn_away(pool: &mut Pool, id: Id, refusal: &'static [u8], reason:
     pool.close(id, reason, CloseMode::Linger);
 }
 
-/// Cuts off a client that is not let in: an end in order would look like an answer that has nothing in it.
+/// Cuts off a client that is not admitted: an end in order would look like an answer that has nothing in it.
 /// It never enters the table, so that its `Closed` finds nobody and no limit counts it.
 pub(super) fn deny(
     session: &mut StreamSession,
@@ -77,8 +77,8 @@ pub(super) fn accept_failed(
 ) {
     let cause = plain(error);
     if !is_scarcity(error) {
-        // Whoever is closed makes no room there.
-        if streams.admission.starve() {
+        // Closing a client would not help.
+        if streams.admission.fail() {
             let text = format!("cannot accept {}: {cause}", streams.profile.noun);
             core.console.warn(pool, Kind::Io, &text);
         }
