@@ -1,19 +1,23 @@
-//! A port that refuses, for unit tests.
+//! A port that refuses, for tests; those of the binary have this file as well.
 
-use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener};
 use std::ops::Deref;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-/// A port of 127.0.0.1 that a socket has which does not listen: one that is only free is given to
-/// whoever asks next.
+/// A port of loopback that a socket has which does not listen: one that is only free is given to whoever
+/// asks next.
 pub(crate) struct RefusingPort {
     socket: Socket,
 }
 
 impl RefusingPort {
     pub(crate) fn new() -> Self {
-        Self { socket: shared(([127, 0, 0, 1], 0).into()) }
+        Self::on(Ipv4Addr::LOCALHOST.into())
+    }
+
+    pub(crate) fn on(host: IpAddr) -> Self {
+        Self { socket: shared(SocketAddr::new(host, 0)) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -46,8 +50,9 @@ impl Drop for RefusingListener {
     }
 }
 
+/// A bound socket, beside which another one may have the port as long as one of them listens at most.
 fn shared(address: SocketAddr) -> Socket {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
     socket.bind(&address.into()).unwrap();
     socket

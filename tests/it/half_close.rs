@@ -179,7 +179,7 @@ fn run_cell(
     let mut args = vec![if serve { "tcp-serve" } else { "tcp-connect" }.to_owned()];
     args.extend(limits(stdin, end));
     args.extend(path.iter().map(|word| (*word).to_owned()));
-    let (ended, ((received, _held), busy)) = if serve {
+    let (ended, ((received, _held), queued)) = if serve {
         args.extend(["-1".to_owned(), "127.0.0.1:0".to_owned()]);
         let (server, _terminal) = with_stdin(stdin, args);
         let mut server = server.start();
@@ -195,7 +195,7 @@ fn run_cell(
         (conclude(client, end), peer.join().unwrap())
     };
     let cell = format!("{path:?}, serve {serve}, {stdin:?}, {peer:?}, {end:?}");
-    let ended = Ended { busy: ended.busy + busy, ..ended };
+    let ended = Ended { queued: ended.queued + queued, ..ended };
     judge(&cell, stdin, peer, end, &ended, &received);
     let limit = least(end) + AT_ONCE;
     let is_late = ended.waited() >= limit;

@@ -58,7 +58,8 @@ fn what_a_screen_takes_has_a_bound() {
 /// A farewell waits for its turn as lines do, and what is typed meanwhile does not put it off.
 #[test]
 fn nothing_is_sent_behind_a_farewell_that_waits() {
-    let (_host, address) = host(&[]);
+    let mut host = wirecat(["chat", "--host", "127.0.0.1:0"]).piped().start();
+    let address = host.address();
     let mut person = Person::chat(&format!("--nick ann {address}")).go();
     person.sees("ann");
     person.pastes(&"a line\n".repeat(30));
@@ -67,6 +68,10 @@ fn nothing_is_sent_behind_a_farewell_that_waits() {
     person.types("/quit\r");
     person.types("too late\r");
     person.ended_with(0);
+    host.signal(libc::SIGTERM);
+    let heard = host.wait().code(0);
+    assert_eq!(heard.text().matches("a line").count(), 30, "{}", heard.text());
+    assert!(!heard.text().contains("too late"), "{}", heard.text());
 }
 
 #[test]

@@ -32,7 +32,8 @@ fn a_difference_is_shown_where_it_is() {
         let mut server = wirecat(["tcp-serve", "--replay", &file, "127.0.0.1:0"]).start();
         let mut client = connect(&server.address());
         client.write_all(said).unwrap();
-        client.shutdown(std::net::Shutdown::Write).unwrap();
+        // A difference that the server has seen by now has reset it.
+        let _ = client.shutdown(std::net::Shutdown::Write);
         read_what_comes(&client);
         let ended = server.wait().code(1);
         let line = ended.stderr.lines().find(|line| line.contains("cannot replay"));

@@ -22,7 +22,7 @@ use super::stage::{self, BATCH, Cut, IDLE, Stage, TOTAL, check_prefix, encode, s
 use super::verdict::check_told;
 use super::world::{Scenario, World};
 
-/// What a client queues before it stops reading stdin (src/sessions/streams/session.rs).
+/// What a client queues before it stops reading stdin (src/sessions/streams/slow.rs).
 const QUEUE: usize = 64 * 1024;
 /// A client has no policy for slow servers.
 const NO_SLOW: SlowRules = SlowRules { policy: None, after: Duration::ZERO };

@@ -29,7 +29,7 @@ use super::tls_peer::{Habits, How, Proxy, Role, TlsPeer, Where};
 use super::verdict::check_told;
 use super::world::{Scenario, World};
 
-/// What a client queues before it stops reading stdin (src/sessions/streams/session.rs).
+/// What a client queues before it stops reading stdin (src/sessions/streams/slow.rs).
 const QUEUE: usize = 64 * 1024;
 /// The time for the handshake of TLS (src/event_loop/tls_stream.rs).
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -16,9 +16,9 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
     /// From start to end.
     pub(crate) took: Duration,
-    /// How much of that it may owe to other load: the time that it and those that watched it ran, or
-    /// were ready to run.
-    pub(crate) busy: Duration,
+    /// How much of that it owes to other load: the time that it and those that watched it were ready to
+    /// run, and had no processor.
+    pub(crate) queued: Duration,
 }
 
 impl Ended {
@@ -39,7 +39,7 @@ impl Ended {
 
     /// How long it took beside what other load may have added.
     pub(crate) fn waited(&self) -> Duration {
-        self.took.saturating_sub(self.busy)
+        self.took.saturating_sub(self.queued)
     }
 
     /// Asserts the exit status.

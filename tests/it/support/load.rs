@@ -6,41 +6,41 @@ use std::time::{Duration, Instant};
 
 use super::PATIENCE;
 
-/// How long the calling thread has run, and was ready to run and had no processor.
+/// How long the calling thread was ready to run and had no processor.
 pub(crate) fn of_this_thread() -> Duration {
-    busy(Path::new("/proc/thread-self"))
+    queued(Path::new("/proc/thread-self"))
 }
 
 /// The same of all threads of a process, also of one that has ended and was not waited for yet.
 pub(crate) fn of_process(pid: u32) -> Duration {
     let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
-    tasks.flatten().map(|task| busy(&task.path())).sum()
+    tasks.flatten().map(|task| queued(&task.path())).sum()
 }
 
-/// The first two numbers of `schedstat` are nanoseconds on a processor and in its queue. A kernel without
-/// them (`CONFIG_SCHED_INFO`) adds nothing.
-fn busy(task: &Path) -> Duration {
+/// The second number of `schedstat` is nanoseconds in the queue of a processor; a kernel without it
+/// (`CONFIG_SCHED_INFO`) adds nothing. What it runs itself counts: a program that spins is not quick.
+fn queued(task: &Path) -> Duration {
     let text = read_to_string(task.join("schedstat")).unwrap_or_default();
-    let times = text.split_whitespace().take(2).filter_map(|time| time.parse().ok());
-    times.map(Duration::from_nanos).sum()
+    let time = text.split_whitespace().nth(1).and_then(|time| time.parse().ok());
+    Duration::from_nanos(time.unwrap_or(0))
 }
 
-/// Measures how long this thread and a process that it talks with have waited for something else than
-/// a processor. What either waits for while the other one runs does not count.
+/// Measures how long something takes this thread and a process that it talks with, without the time that
+/// either was kept from a processor.
 pub(crate) struct Stopwatch {
     began: Instant,
     pid: u32,
-    busy: Duration,
+    queued: Duration,
 }
 
 impl Stopwatch {
     pub(crate) fn start(pid: u32) -> Self {
-        Self { began: Instant::now(), pid, busy: of_this_thread() + of_process(pid) }
+        Self { began: Instant::now(), pid, queued: of_this_thread() + of_process(pid) }
     }
 
     pub(crate) fn waited(&self) -> Duration {
-        let busy = (of_this_thread() + of_process(self.pid)).saturating_sub(self.busy);
-        self.began.elapsed().saturating_sub(busy)
+        let queued = (of_this_thread() + of_process(self.pid)).saturating_sub(self.queued);
+        self.began.elapsed().saturating_sub(queued)
     }
 }
 

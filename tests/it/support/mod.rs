@@ -11,6 +11,8 @@ pub(crate) mod namespaces;
 pub(crate) mod net;
 pub(crate) mod peers;
 pub(crate) mod proc;
+#[path = "../../../src/sockets/refusing.rs"]
+mod refusing;
 pub(crate) mod resolver;
 pub(crate) mod schema;
 mod skipped;
@@ -95,7 +97,7 @@ impl Program {
 
     pub(crate) fn start(mut self) -> Running {
         proc::let_children_hear_signals();
-        let (started, busy) = (Instant::now(), load::of_this_thread());
+        let (started, queued) = (Instant::now(), load::of_this_thread());
         let mut child = proc::spawn(&mut self.command).expect("the program starts");
         let stdin = child.stdin.take();
         let stdin = match (self.input, stdin) {
@@ -118,7 +120,7 @@ impl Program {
         let is_ours = self.command.get_program() == wirecat_path();
         let words = is_ours.then(|| self.command.get_args().map(Into::into).collect());
         let seen = Vec::new();
-        Running { child, words, stdin, stdout, lines, reader: Some(reader), seen, started, busy }
+        Running { child, words, stdin, stdout, lines, reader: Some(reader), seen, started, queued }
     }
 
     /// Starts it and waits for its end.
@@ -160,7 +162,7 @@ pub(crate) struct Running {
     seen: Vec<String>,
     started: Instant,
     /// That of this thread when it started.
-    busy: Duration,
+    queued: Duration,
 }
 
 impl Running {
@@ -342,7 +344,7 @@ impl Running {
         let id = WaitId::Pid(Pid::from_child(&self.child));
         // It stays a zombie, whose figures can be read; one that was looked after before is none any more.
         let _ = waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
-        let (took, busy) = (self.started.elapsed(), self.busy());
+        let (took, queued) = (self.started.elapsed(), self.queued());
         let status = self.child.wait().expect("a child");
         let ended = Ended {
             code: status.code(),
@@ -350,17 +352,17 @@ impl Running {
             stdout,
             stderr: self.seen.join("\n"),
             took,
-            busy,
+            queued,
         };
         ended.keeps_the_contract(self.words.take().unwrap_or_default());
         ended
     }
 
     /// What it and its watchers have had to do, once its output has ended.
-    fn busy(&mut self) -> Duration {
+    fn queued(&mut self) -> Duration {
         let readers = [self.stdout.take().map(|output| output.thread), self.reader.take()];
         let readers = readers.into_iter().flatten().filter_map(|thread| thread.join().ok());
-        let own = load::of_this_thread().saturating_sub(self.busy);
+        let own = load::of_this_thread().saturating_sub(self.queued);
         own + load::of_process(self.pid()) + readers.sum::<Duration>()
     }
 

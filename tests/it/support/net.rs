@@ -1,8 +1,7 @@
 //! Plain std sockets to hold against wirecat. Whatever they wait for is bounded by PATIENCE.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::ops::Deref;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -12,6 +11,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use wirecat::sys::socket::unacknowledged;
 
 use super::PATIENCE;
+use super::refusing::{self, RefusingListener};
 
 /// A listener on a free port of loopback, and its address.
 pub(crate) fn listener() -> (TcpListener, String) {
@@ -39,59 +39,33 @@ pub(crate) fn narrow_listener() -> (TcpListener, String) {
     (listener, address)
 }
 
-/// A port of 127.0.0.1 that refuses who connects. A socket has it and does not listen, so that no
-/// other test is given it, as one that is only free may be.
+/// A port of loopback that refuses who connects.
 pub(crate) struct RefusingPort {
-    socket: Socket,
+    port: refusing::RefusingPort,
     pub(crate) address: String,
 }
 
 impl RefusingPort {
     pub(crate) fn new() -> Self {
-        Self::on("127.0.0.1")
+        Self::of(refusing::RefusingPort::new())
     }
 
     /// The same of another address of loopback.
     pub(crate) fn on(host: &str) -> Self {
-        let socket = shared(format!("{host}:0").parse().expect("an address"));
-        let local = socket.local_addr().expect("an address").as_socket().expect("TCP");
-        Self { socket, address: local.to_string() }
+        Self::of(refusing::RefusingPort::on(host.parse().expect("an address")))
+    }
+
+    fn of(port: refusing::RefusingPort) -> Self {
+        let address = port.address().to_string();
+        Self { port, address }
     }
 
     /// A listener on it; once that is dropped, the port refuses again.
     pub(crate) fn listen(&self) -> RefusingListener {
-        let local = self.socket.local_addr().expect("an address").as_socket().expect("TCP");
-        let listener = shared(local);
-        listener.listen(128).expect("no other listener");
-        listener.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        RefusingListener(listener.into())
+        let listener = self.port.listen();
+        SockRef::from(&*listener).set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        listener
     }
-}
-
-/// A listener whose port refuses once it is dropped: a process that is about to be started elsewhere has a
-/// copy of it for a moment, and so it is shut down, which is for all copies (inet_shutdown() in Linux).
-pub(crate) struct RefusingListener(TcpListener);
-
-impl Deref for RefusingListener {
-    type Target = TcpListener;
-
-    fn deref(&self) -> &TcpListener {
-        &self.0
-    }
-}
-
-impl Drop for RefusingListener {
-    fn drop(&mut self) {
-        let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
-    }
-}
-
-/// A bound socket, beside which another one may have the port as long as one of them listens at most.
-fn shared(address: SocketAddr) -> Socket {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
-    socket.set_reuse_address(true).expect("a shared port");
-    socket.bind(&address.into()).expect("a free port");
-    socket
 }
 
 /// The next connection.
