@@ -193,7 +193,8 @@ Commands to streams:
   After finish, the peer's FIN ends the connection. Nothing is read of a paused
   one, and no --idle-timeout or --read-timeout ends it. Its end is an event once
   nothing unread precedes it. A read is answered by data with its line, by eof
-  or by closed (within: timeout), and leaves the connection paused.";
+  or by closed (within: timeout), and leaves the connection paused; no byte is
+  lost between two forms. Closing one over bytes that are unread resets it.";
 
 const INPUT_STREAMS: &str = "How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do";
 const INPUT_SENDERS: &str = "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to send, and to whom";

@@ -105,6 +105,7 @@ impl KernelPipes {
     /// Takes an empty pipe back.
     pub(super) fn put(&mut self, pipe: KernelPipe) {
         debug_assert_eq!(pipe.len, 0, "a pipe is given back empty");
+        debug_assert!(self.held > 0, "more pipes are given back than were taken");
         self.held = self.held.saturating_sub(1);
         if self.links > 0 && self.free.len() < KEPT {
             self.free.push(pipe);

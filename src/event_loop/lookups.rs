@@ -103,7 +103,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Says that one of those who asked does not wait for the answer any more. A question that is asked
+    /// One of those who asked does not wait for the answer any more. A question that is asked
     /// already keeps its thread, and is answered.
     pub fn forget_look_up(&mut self, query: &Query) {
         let waiting = &mut self.lookups.waiting;
@@ -130,6 +130,7 @@ impl Pool {
                 let failure = next.unasked(&error);
                 mailbox.send(Mail::Resolved(next.clone(), Err(failure)));
             }
+            // Also where no thread could be had: the answer that says so takes it out again.
             asked.push(next);
         }
         self.lookups.check();

@@ -126,7 +126,7 @@ impl fmt::Display for Exit {
 ///
 /// A child that was asked to end, and leads a group, has ended when all of the group has: what its
 /// members do about the signal may take them longer than their leader. What a child leaves behind that
-/// ends by itself stays alone.
+/// ends by itself is left alone.
 #[derive(Debug, Default)]
 pub(crate) struct Children {
     living: Vec<Living>,

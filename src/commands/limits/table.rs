@@ -101,7 +101,7 @@ pub const LIMITS: &[Limit] = &[
         "tests/it/control/pool.rs a_name_that_takes_long_holds_up_nothing",
     ),
     limit(
-        "names that are looked up at once",
+        "names that each loop looks up at once",
         "{}; {} more wait",
         &[
             (Count(512), "event_loop/lookups.rs ASKED"),

@@ -42,8 +42,8 @@ impl StarttlsProtocol {
         }
     }
 
-    /// What a server says first, where its protocol has it do so. It stands for that of a server which
-    /// has greeted already.
+    /// The greeting for clients, where the protocol has the server speak first: its own was consumed
+    /// before TLS.
     pub fn greeting(self) -> Option<&'static str> {
         match self {
             Self::Smtp | Self::Ftp => Some("220 localhost ready\r\n"),
