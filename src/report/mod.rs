@@ -267,6 +267,14 @@ impl Reporter {
         json::write(notice, self.settings.tag.as_deref(), now, out);
     }
 
+    /// Waits for what is on its way to stderr; whether all of it is written.
+    fn finish(&self) -> bool {
+        match &self.sink {
+            Sink::Stderr(writer) => writer.finish(),
+            Sink::Other(_) => true,
+        }
+    }
+
     fn line(&self, notice: &Notice<'_>, now: SystemTime) -> String {
         match self.settings.log {
             Log::Text => text::line(notice, self.settings.tag.as_deref(), &self.palette),
@@ -284,10 +292,10 @@ impl Drop for Reporter {
     fn drop(&mut self) {
         self.progress = None;
         self.report_sums(true);
-        if let Sink::Stderr(writer) = &self.sink {
-            writer.finish();
+        if self.finish() {
+            self.report_lost();
+            self.finish();
         }
-        self.report_lost();
     }
 }
 

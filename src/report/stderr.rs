@@ -251,13 +251,15 @@ impl LineWriter {
         waits
     }
 
-    /// Waits for what is to be written, for a limited time.
-    pub(super) fn finish(&self) {
+    /// Waits for what is to be written, for a limited time; whether it is all written.
+    pub(super) fn finish(&self) -> bool {
+        let mut waiting = self.queue.lock();
         if self.has_thread {
-            let waiting = self.queue.lock();
             let is_late = |waiting: &mut Waiting| !waiting.is_idle();
-            drop(self.queue.changed.wait_timeout_while(waiting, PATIENCE, is_late));
+            let waited = self.queue.changed.wait_timeout_while(waiting, PATIENCE, is_late);
+            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        waiting.is_idle()
     }
 }
 

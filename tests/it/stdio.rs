@@ -348,10 +348,14 @@ fn a_late_reader_of_stderr_learns_what_it_has_missed() {
     drop(command);
     let mut lines = vec![0; 3 * count];
     client.stdout.take().unwrap().read_exact(&mut lines).unwrap();
+    // A reader with its time, so that the pipe is full when the last words come.
     let reading = thread::spawn(move || {
-        let mut text = String::new();
-        events.read_to_string(&mut text).unwrap();
-        text
+        let (mut text, mut page) = (Vec::new(), [0; 4096]);
+        while let read @ 1.. = events.read(&mut page).unwrap() {
+            text.extend_from_slice(&page[..read]);
+            thread::sleep(Duration::from_millis(1));
+        }
+        String::from_utf8(text).unwrap()
     });
     client.stdin.take().unwrap().write_all(b"ok\n").unwrap();
     server.join();

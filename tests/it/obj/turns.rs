@@ -1,8 +1,11 @@
 //! A large object is decoded in many turns of the loop: others are served in between.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::Stdio;
+use std::time::Instant;
+
+use libc::{SIGCONT, SIGSTOP, SIGTERM};
 
 use super::{encode, framed};
 use crate::support::net::{connect, peer, read_all, read_exactly, reset, until_reset};
@@ -60,11 +63,14 @@ pub(super) fn round_trip(mut stream: &TcpStream) {
     assert_eq!(read_exactly(stream, small().len()), small());
 }
 
-fn has_input(stream: &TcpStream) -> bool {
-    stream.set_nonblocking(true).expect("a socket");
-    let peeked = stream.peek(&mut [0]);
-    stream.set_nonblocking(false).expect("a socket");
-    !peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+/// Stops a process, and waits until the kernel has done so.
+fn stop(server: &mut Running) {
+    server.signal(SIGSTOP);
+    let deadline = Instant::now() + PATIENCE;
+    while proc::status(server.pid(), "State") != "T" {
+        assert!(Instant::now() < deadline, "it does not stop");
+        std::thread::yield_now();
+    }
 }
 
 /// Sends all of a frame but its last byte, and waits until the server has read that.
@@ -74,21 +80,32 @@ fn send_most(mut stream: &TcpStream, other: &TcpStream, frame: &[u8]) {
     (0..frame.len().div_ceil(64 << 10) + 2).for_each(|_| round_trip(other));
 }
 
-/// The order of events: the round trips of another client come before the answer to what is large.
+/// The server is stopped while both are sent, what is large first: how fast anyone runs is no matter to
+/// the order of the ends.
 #[test]
 fn others_are_served_while_a_large_object_is_decoded() {
-    let (_server, address) = serve(&[]);
-    let other = connect(&address);
-    round_trip(&other);
+    let args = ["--output", "json", "--events", "listening,closed"];
+    let reply = ["tcp-serve", "--frame", "obj", "--reply", "[1]", "127.0.0.1:0"];
+    let mut server = wirecat([&reply[..], &args[..]].concat()).start();
+    let address = server.wait_for_event("listening")["local"].as_str().expect("text").to_owned();
     let len = 3 * MIB / 2;
     let pickles = SHAPES.iter().map(|shape| pickle(*shape, len)).chain([controls(len)]);
-    for pickle in pickles {
-        let (frame, mut one) = (framed(&pickle), connect(&address));
+    for (index, pickle) in pickles.enumerate() {
+        let (frame, mut one, mut other) = (framed(&pickle), connect(&address), connect(&address));
         send_most(&one, &other, &frame);
+        stop(&mut server);
         one.write_all(&frame[frame.len() - 1..]).expect("it is taken");
-        (0..2).for_each(|_| round_trip(&other));
-        assert!(!has_input(&one), "{} has its answer first", pickle[..20].escape_ascii());
-        assert_eq!(read_exactly(&one, small().len()), small());
+        one.shutdown(Shutdown::Write).expect("a FIN");
+        other.write_all(&small().repeat(2)).expect("it is taken");
+        other.shutdown(Shutdown::Write).expect("a FIN");
+        server.signal(SIGCONT);
+        assert_eq!(read_all(&one), small());
+        assert_eq!(read_all(&other), small().repeat(2));
+        let closed = server.wait_for_events("closed", 2 * index + 2);
+        let ends = [2 * index, 2 * index + 1].map(|place| closed[place]["conn"].as_u64());
+        let [large, quick] = [2 * index as u64 + 1, 2 * index as u64 + 2];
+        let start = pickle[..20].escape_ascii();
+        assert_eq!(ends, [Some(quick), Some(large)], "{start} is decoded before others are heard");
     }
 }
 
@@ -170,7 +187,7 @@ fn a_run_that_ends_cuts_the_sender_of_what_is_not_decoded() {
     send_most(&one, &other, &frame);
     one.write_all(&frame[frame.len() - 1..]).expect("it is taken");
     round_trip(&other);
-    server.signal(libc::SIGTERM);
+    server.signal(SIGTERM);
     assert_eq!(until_reset(&one), b"");
     assert_eq!((&other).read(&mut [0]).expect("a FIN"), 0);
     server.wait();
