@@ -57,7 +57,7 @@ fn a_full_queue_pauses_the_commands() {
     let two = client(&mut server, &address);
     let mut stdin = server.stdin.take().expect("a pipe");
     let commands = flood(1) + "{\"send\":\"for two\",\"to\":2}\n{\"list\":true}\n";
-    let told = thread::spawn(move || stdin.write_all(commands.as_bytes()));
+    let told = thread::spawn(move || stdin.write_all(commands.as_bytes()).map(|()| stdin));
     server.wait_for_event("sent");
     wait_until_idle(&server);
     assert!(!told.is_finished(), "the commands were not paused");
@@ -67,9 +67,11 @@ fn a_full_queue_pauses_the_commands() {
         assert!(line == format!("{number:01000}").as_bytes(), "message {number}");
     }
     assert_eq!(read_exactly(&two, 8), b"for two\n");
-    told.join().expect("the thread").expect("everything was read");
+    // Its end would be that of the server.
+    let stdin = told.join().expect("the thread").expect("everything was read");
     let grown = proc::peak_kib(server.pid()).saturating_sub(peak);
     assert!(grown < 1024, "{grown} KiB more");
+    drop(stdin);
     let ended = server.wait_open().code(0);
     let all_sent = (1..=COUNT as u64 + 1).map(|line| (line, "sent".to_owned()));
     assert!(answers(&ended).into_iter().eq(all_sent));

@@ -45,6 +45,8 @@ fn idle_time_runs_while_the_upstream_takes_nothing() {
     server.wait_for("no traffic for 300ms");
     server.wait_for("(idle)");
     drop(far);
+    // Behind SIGTERM it would be the loss of what is still to be drained.
+    server.wait_for("was lost");
     server.signal(libc::SIGTERM);
     server.wait().code(0);
 }
