@@ -48,9 +48,9 @@ fn a_proxy_that_drops_its_clients_is_no_server() {
                 if rude { reset(stream) } else { drop(stream) }
             }
         });
-        let ended = wirecat(["tcp-connect", "-z", "--settle", "10s", &address]).run().code(4);
+        let ended = wirecat(["tcp-connect", "-z", "--settle", "1s", &address]).run().code(4);
         ended.says("it was accepted and closed at once");
-        let waits = ["tcp-connect", "-z", "--settle", "10s", "--wait", "1", &address];
+        let waits = ["tcp-connect", "-z", "--settle", "1s", "--wait", "2", &address];
         wirecat(waits).run().code(4).says("retry in").says("closed at once");
     }
 }
