@@ -11,7 +11,7 @@ use super::args::{FamilyArgs, ReportArgs, RunArgs, SourceArgs, as_usize};
 use super::claims::claim_stdout;
 use super::launch::Launch;
 use super::listening::{AccessArgs, ListenArgs};
-use super::names::{of_access, to_listen_on};
+use super::names::{Side, of_access, to_listen_on};
 use super::rules::refuse;
 use super::stream::{frame_total, route, routes};
 #[cfg(feature = "tls")]
@@ -33,7 +33,7 @@ use crate::sessions::chat::{ChatConfig, GroupConfig, HostConfig, Identity, JoinC
 use crate::sessions::chat::{HeldNotices, MemberService, RawTerminal, RoomService, Screen};
 use crate::sessions::config::{AnyAddress, Common, Dialing, InputSource, Net, Wire};
 use crate::sessions::datagrams::DatagramSession;
-use crate::sessions::{Console, InputReader, StreamSession};
+use crate::sessions::{Console, DataTo, InputReader, StreamSession};
 use crate::sockets::Address;
 use crate::sockets::datagram::DatagramSocket;
 use crate::sys;
@@ -274,7 +274,7 @@ impl Terminal {
         let common = &Common { wire, ..common.clone() };
         let (settings, takes_part) = (common.output.report.clone(), identity.is_some());
         if !(identity.is_some_and(|identity| identity.screen) && RawTerminal::is_there()) {
-            let (console, input) = launch.streams(common, takes_part)?;
+            let (console, input) = launch.streams(common, DataTo::stdout_if(takes_part))?;
             return Ok(Self { console, input, screen: None, _raw: None });
         }
         let fail = |error: io::Error| Failure::io(Status::Local, "use", "the terminal", &error);
@@ -283,7 +283,7 @@ impl Terminal {
         let pool = launch.pool();
         let (notices, coloured) = (HeldNotices::default(), settings.color.is_wanted(&io::stdout()));
         let reporter = reporter(settings, &notices);
-        let mut console = Console::open(pool, reporter, common.output.form, true)?;
+        let mut console = Console::open(pool, reporter, common.output.form, DataTo::Stdout)?;
         claim_stdout(common, &mut console)?;
         let input = InputReader::open(pool, common)?;
         let raw = RawTerminal::enter(notices.clone()).map_err(fail)?;
@@ -368,7 +368,7 @@ fn run_host(mut config: HostConfig) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.common)?;
     let addresses = std::slice::from_ref(&config.address);
     let names = to_listen_on(addresses, config.net.family);
-    launch.look_up(&config.common, true, names.chain(of_access(&config.access)))?;
+    launch.look_up(&config.common, Side::Server, names.chain(of_access(&config.access)))?;
     launch.find_access(&mut config.access)?;
     let listeners = launch.listen(addresses, &config.net)?;
     let place = launch.locals.first().map_or(String::new(), |local| local.address.clone());

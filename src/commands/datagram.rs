@@ -17,6 +17,7 @@ use crate::multicast::GroupAddress;
 use crate::protocol::output::Written;
 use crate::protocol::sequence_field::SequenceField;
 use crate::report::Settings;
+use crate::sessions::DataTo;
 use crate::sessions::config::{InputSource, Listen, SendConfig, Test, To, Wire};
 use crate::sockets::Address;
 use crate::sys::mmsg::MAX_PAYLOAD;
@@ -113,8 +114,8 @@ pub(super) fn is_commanded(config: &SendConfig) -> bool {
 }
 
 /// Whether anything is written to stdout: answers, and all of them where commands are given.
-pub(super) fn uses_stdout(config: &SendConfig) -> bool {
-    config.reply.is_some() || is_commanded(config)
+pub(super) fn data_to(config: &SendConfig) -> DataTo {
+    DataTo::stdout_if(config.reply.is_some() || is_commanded(config))
 }
 
 /// Only commands can name what they are for.

@@ -11,7 +11,7 @@ use clap::Args;
 use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, parse_addresses};
 use super::launch::Launch;
 use super::listening::{AccessArgs, ListenArgs};
-use super::names::{of_access, to_listen_on};
+use super::names::{Side, of_access, to_listen_on};
 use super::rules::refuse;
 use super::stream;
 use super::texts::read_text;
@@ -25,7 +25,7 @@ use crate::multicast::Interface;
 use crate::protocol::output::Written;
 use crate::report::Settings;
 use crate::sessions::config::{AnyAddress, Echo, Wire};
-use crate::sessions::{EchoService, InputReader, StreamSession};
+use crate::sessions::{DataTo, EchoService, InputReader, StreamSession};
 use crate::sockets::OpenListener;
 use crate::threads::{self, MakeSession};
 use crate::values::{
@@ -222,7 +222,7 @@ pub(super) fn run(mut config: Echo) -> anyhow::Result<Status> {
         AnyAddress::Group(_) => None,
     });
     let names = to_listen_on(places, config.net.family);
-    launch.look_up(&config.common, true, names.chain(of_access(&config.access)))?;
+    launch.look_up(&config.common, Side::Server, names.chain(of_access(&config.access)))?;
     launch.find_access(&mut config.access)?;
     let mut open = Open::new(config.threads);
     for place in &config.places {
@@ -231,7 +231,7 @@ pub(super) fn run(mut config: Echo) -> anyhow::Result<Status> {
             AnyAddress::Group(group) => open.group(&mut launch, group, &config)?,
         }
     }
-    let (console, input) = launch.streams(&config.common, false)?;
+    let (console, input) = launch.streams(&config.common, DataTo::Elsewhere)?;
     let Open { listeners, waiting, shares, groups } = open;
     let joined = groups.iter().map(|group| group.membership().interface.clone()).collect();
     if config.threads == 1 {

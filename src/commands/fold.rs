@@ -5,11 +5,16 @@
 pub(super) const EXAMPLES: &str = "Examples:";
 /// How much further the rest of a line stands than its beginning.
 const STEP: usize = 4;
+/// What a line of prose ends with that goes on.
+const PROSE: &str = "";
+/// What a line ends with that a shell reads, and that goes on.
+const COMMAND: &str = " \\";
 
 /// A section with its heading, each line of it at most `width` columns where its words permit.
 pub(super) fn fold(section: &str, width: usize) -> String {
     let mut folded = String::new();
     let is_examples = section.starts_with(EXAMPLES);
+    let goes_on = if is_examples { COMMAND } else { PROSE };
     // Prose that is not written yet; its lines are filled anew.
     let mut prose = String::new();
     for line in section.lines() {
@@ -25,9 +30,9 @@ pub(super) fn fold(section: &str, width: usize) -> String {
             _ if line.chars().count() <= width => push(&mut folded, line),
             Some((term, meaning)) => {
                 let at = line.chars().count() - meaning.chars().count();
-                row(&mut folded, (indent, term.trim_end()), (at, meaning), width, is_examples);
+                row(&mut folded, (indent, term.trim_end()), (at, meaning), width, goes_on);
             }
-            None => fill(&mut folded, text, (indent, indent + STEP), width, is_examples),
+            None => fill(&mut folded, text, (indent, indent + STEP), width, goes_on),
         }
     }
     flush(&mut folded, &mut prose, width);
@@ -46,7 +51,7 @@ fn push(folded: &mut String, line: &str) {
 
 fn flush(folded: &mut String, prose: &mut String, width: usize) {
     if !prose.is_empty() {
-        fill(folded, prose, (2, 2), width, false);
+        fill(folded, prose, (2, 2), width, PROSE);
         prose.clear();
     }
 }
@@ -58,11 +63,11 @@ fn row(
     (indent, term): (usize, &str),
     (at, meaning): (usize, &str),
     width: usize,
-    is_command: bool,
+    goes_on: &str,
 ) {
-    if !is_command && at <= width / 2 {
+    if goes_on == PROSE && at <= width / 2 {
         let mut text = String::new();
-        fill(&mut text, meaning, (at, at), width, false);
+        fill(&mut text, meaning, (at, at), width, PROSE);
         let term = format!("{:indent$}{term}", "");
         push(folded, &format!("{term:at$}{}", text.trim()));
         return;
@@ -70,27 +75,26 @@ fn row(
     let line = format!("{:indent$}{term}", "");
     match line.chars().count() <= width {
         true => push(folded, &line),
-        false => fill(folded, term, (indent, indent + STEP), width, is_command),
+        false => fill(folded, term, (indent, indent + STEP), width, goes_on),
     }
-    fill(folded, meaning, (indent + STEP, indent + STEP), width, false);
+    fill(folded, meaning, (indent + STEP, indent + STEP), width, PROSE);
 }
 
-/// Words in lines, of which the first stands at another column than the others. What a shell reads goes
-/// on behind a backslash.
+/// Words in lines, of which the first stands at another column than the others, and all but the last
+/// end with what says that they go on.
 fn fill(
     folded: &mut String,
     text: &str,
     (first, others): (usize, usize),
     width: usize,
-    is_command: bool,
+    goes_on: &str,
 ) {
-    let reserve = if is_command { 2 } else { 0 };
     let mut line = " ".repeat(first);
     let mut is_empty = true;
     for word in text.split_whitespace() {
         let columns = line.chars().count() + 1 + word.chars().count();
-        if !is_empty && columns + reserve > width {
-            push(folded, &format!("{line}{}", if is_command { " \\" } else { "" }));
+        if !is_empty && columns + goes_on.len() > width {
+            push(folded, &format!("{line}{goes_on}"));
             line = " ".repeat(others);
             is_empty = true;
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 
 use super::claims::claim_stdout;
-use super::names::{Names, Signalled, check_startup};
+use super::names::{Names, Side, Signalled, check_startup};
 use super::usage::Audience;
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Id, Pool, SharedRecorder};
@@ -16,7 +16,9 @@ use crate::kind::Kind;
 use crate::report::{Name, Notice, Reporter};
 use crate::sessions::config::{Common, Hook, Net};
 use crate::sessions::recorder::{FileRecorder, RecordTarget};
-use crate::sessions::{Console, InputReader, Local, Session, StartupFailure, open_recording};
+use crate::sessions::{
+    Console, DataTo, InputReader, Local, Session, StartupFailure, open_recording,
+};
 use crate::sockets::datagram::{self, DatagramSocket, Opened};
 use crate::sockets::{self, Address, OpenListener, Purpose, UnixGuard};
 
@@ -65,11 +67,11 @@ impl Launch {
     pub(super) fn streams(
         &mut self,
         common: &Common,
-        uses_stdout: bool,
+        data: DataTo,
     ) -> Result<(Console, InputReader), Failure> {
         let pool = self.pool();
         let reporter = Reporter::new(common.output.report.clone());
-        let mut console = Console::open(pool, reporter, common.output.form, uses_stdout)?;
+        let mut console = Console::open(pool, reporter, common.output.form, data)?;
         if common.output.is_raw {
             console.show_raw();
         }
@@ -276,8 +278,8 @@ fn open_record(
     let failed = |error| Failure::io(Status::Local, "record to", target.name(), &error);
     let (end, opened) = open_recording(event_loop, target, limit, &mut reporter).map_err(failed)?;
     let missing = format!("nobody reads {} (--record)", target.name());
-    // SIGTERM ends a listener in order once it listens.
-    check_startup(end, limit, false, &missing)?;
+    // SIGTERM ends a server in order once it listens.
+    check_startup(end, limit, Side::Client, &missing)?;
     Ok(opened.unwrap_or_else(|| Err(failed(io::ErrorKind::Interrupted.into())))?)
 }
 

@@ -7,13 +7,13 @@ use clap::Args;
 use super::args::{ReportArgs, parse_all};
 use super::datagram::{ListenerArgs, PeerSelection, first_address, listen};
 use super::launch::Launch;
-use super::names::of_access;
+use super::names::{Side, of_access};
 use crate::error::{Failure, Status};
 use crate::protocol::command::CommandForm;
 use crate::report::Settings;
-use crate::sessions::Session;
 use crate::sessions::config::{InputSource, McastJoin, To};
 use crate::sessions::datagrams::{Groups, ListenService, ListenSockets};
+use crate::sessions::{DataTo, Session};
 use crate::sockets::Family;
 use crate::values::parse_duration;
 
@@ -58,10 +58,10 @@ pub(super) fn run(mut config: McastJoin) -> anyhow::Result<Status> {
     // Each membership has a socket of its own, and one range may have 65,536 groups.
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.listen.common)?;
-    launch.look_up(&config.listen.common, true, of_access(&config.listen.access))?;
+    launch.look_up(&config.listen.common, Side::Server, of_access(&config.listen.access))?;
     launch.find_access(&mut config.listen.access)?;
     let groups = Groups::new(config.net.options.clone(), config.rejoin);
-    let (console, input) = launch.streams(&config.listen.common, true)?;
+    let (console, input) = launch.streams(&config.listen.common, DataTo::Stdout)?;
     let sockets = ListenSockets { groups: Some(groups), ..ListenSockets::default() };
     let mut session = ListenService::session(config.listen, console, input, sockets);
     let pool = launch.pool();

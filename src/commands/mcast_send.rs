@@ -7,10 +7,10 @@ use clap::Args;
 
 use super::args::{ReportArgs, as_usize, parse_all};
 use super::datagram::{
-    SenderArgs, behind_equals, bind, check_named, first_address, is_commanded, send, uses_stdout,
+    SenderArgs, behind_equals, bind, check_named, data_to, first_address, is_commanded, send,
 };
 use super::launch::Launch;
-use super::names::to_listen_on;
+use super::names::{Side, to_listen_on};
 use super::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
@@ -104,7 +104,7 @@ fn test(args: &McastSendArgs) -> Result<Test, Failure> {
 pub(super) fn run(config: McastSend) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.send.common)?;
     let names = to_listen_on(&config.bind, config.net.family);
-    launch.look_up(&config.send.common, false, names)?;
+    launch.look_up(&config.send.common, Side::Client, names)?;
     let interfaces = interfaces::list()?;
     let to_whom = config.groups.first().map(first_address).unwrap_or_default();
     let mut senders = senders(&launch, &config)?;
@@ -115,7 +115,7 @@ pub(super) fn run(config: McastSend) -> anyhow::Result<Status> {
     launch.warn_of_options(std::mem::take(&mut senders.warnings));
     let locals = std::mem::take(&mut senders.locals);
     launch.warnings.extend(endless(&config).map(|text| (Kind::Waiting, text)));
-    let (console, input) = launch.streams(&config.send.common, uses_stdout(&config.send))?;
+    let (console, input) = launch.streams(&config.send.common, data_to(&config.send))?;
     let pool = launch.pool();
     let mut session = if is_commanded(&config.send) {
         let outlets = GroupOutlets::new(senders, outlets);

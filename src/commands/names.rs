@@ -90,14 +90,14 @@ impl Launch {
         Ok(())
     }
 
-    /// Looks all names up at once. To end a command that `listens` by SIGTERM is in order.
+    /// Looks all names up at once.
     ///
     /// # Errors
     /// A name has no address; a signal, as [`Signalled`]; the end of `-w`.
     pub(super) fn look_up(
         &mut self,
         common: &Common,
-        listens: bool,
+        side: Side,
         queries: impl IntoIterator<Item = Query>,
     ) -> anyhow::Result<()> {
         let queries: Vec<Query> = queries.into_iter().filter(Query::takes_time).collect();
@@ -108,12 +108,21 @@ impl Launch {
         let limit = common.limits.timeout;
         let (end, answers) = look_up_all(self.event_loop(), &queries, limit, &mut reporter)
             .map_err(|error| Failure::io(Status::Resolve, "resolve", "the names", &error))?;
-        check_startup(end, limit, listens, "the resolver has not answered")?;
+        check_startup(end, limit, side, "the resolver has not answered")?;
         for (query, answer) in queries.into_iter().zip(answers) {
             self.names.found.push((query, answer?));
         }
         Ok(())
     }
+}
+
+/// Which side of its connections a command is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// It goes to its peers, and has not done so where SIGTERM ends it before.
+    Client,
+    /// It waits for its peers. SIGTERM is its end in order.
+    Server,
 }
 
 /// Ends the run where something else has come before what was waited for.
@@ -123,12 +132,14 @@ impl Launch {
 pub(super) fn check_startup(
     end: Startup,
     limit: Option<Duration>,
-    listens: bool,
+    side: Side,
     missing: &str,
 ) -> anyhow::Result<()> {
     match end {
         Startup::Found => Ok(()),
-        Startup::Signalled(Status::Terminate) if listens => Err(Signalled(Status::Done).into()),
+        Startup::Signalled(Status::Terminate) if side == Side::Server => {
+            Err(Signalled(Status::Done).into())
+        }
         Startup::Signalled(status) => Err(Signalled(status).into()),
         Startup::Late => {
             let limit = humantime::format_duration(limit.unwrap_or_default());

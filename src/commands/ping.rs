@@ -12,8 +12,8 @@ use crate::framing::Framing;
 use crate::protocol::output::Written;
 use crate::protocol::ping::LEAST;
 use crate::report::Settings;
-use crate::sessions::PingService;
 use crate::sessions::config::{Goal, Ping, Route, RouteOptions, Wire};
+use crate::sessions::{DataTo, PingService};
 use crate::sockets::{Address, AddressError};
 use crate::sys::mmsg::MAX_PAYLOAD;
 
@@ -83,7 +83,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure>
 pub(super) fn run(config: Ping) -> anyhow::Result<Status> {
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;
-    let (console, input) = launch.streams(&config.common, false)?;
+    let (console, input) = launch.streams(&config.common, DataTo::Elsewhere)?;
     let mut session = PingService::session(launch.pool(), config, console, input);
     session.start(launch.pool());
     launch.run(&mut session)

@@ -15,6 +15,7 @@ use crate::kind::Kind;
 use crate::protocol::replay::{Recording, Script};
 use crate::recording::Role;
 use crate::report::transcript;
+use crate::sessions::DataTo;
 use crate::sessions::config::{Replay, UdpListen};
 use crate::sessions::datagrams::{DatagramSession, ReplayService};
 use crate::sessions::recorder::RecordTarget;
@@ -85,7 +86,7 @@ pub(super) fn listen(config: &UdpListen, replay: &Replay) -> anyhow::Result<Stat
     let mut launch = Launch::new(common)?;
     udp_listen::look_up(&mut launch, config)?;
     let sockets = udp_listen::open(&mut launch, config)?;
-    let (console, input) = launch.streams(common, true)?;
+    let (console, input) = launch.streams(common, DataTo::Stdout)?;
     let ids = sockets.iter().map(|socket| socket.id);
     let session = ReplayService::session(common.clone(), replay, console, input, ids);
     launch.serve(session, DatagramSession::start)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::args::{FamilyArgs, InputArgs, InputForm, PaceArgs, RunArgs, SilenceArgs, as_usize};
+use super::names::Side;
 use super::rules::refuse;
 use crate::error::Failure;
 use crate::event_loop::READ_SIZE;
@@ -95,13 +96,22 @@ pub enum OnPeerClose {
     Exit,
 }
 
-/// What both stream commands are asked to do. `sends` is false where they do without stdin.
+/// What becomes of the input of a stream command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InputUse {
+    /// Connections are sent it.
+    Sent,
+    /// The command does without it.
+    Unused,
+}
+
+/// What both stream commands are asked to do.
 #[cold]
 pub(super) fn common(
     args: &StreamArgs,
     report: Settings,
-    serving: bool,
-    sends: bool,
+    side: Side,
+    input: InputUse,
 ) -> Result<Common, Failure> {
     let max = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
     let wire = Wire {
@@ -120,12 +130,15 @@ pub(super) fn common(
     args.silence.apply(&mut common);
     common.limits.read = args.read_timeout;
     args.pace.apply(&mut common);
-    common.input.source = if sends { source } else { InputSource::Nothing };
+    common.input.source = match input {
+        InputUse::Sent => source,
+        InputUse::Unused => InputSource::Nothing,
+    };
     common.rules = Rules {
         keep_open: args.keep_open,
         leave_on_peer_close: args.on_peer_close == OnPeerClose::Exit,
         quit_after: args.quit_after,
-        serving,
+        serving: side == Side::Server,
         undivided: args.frame == Framing::Tinyproto,
     };
     Ok(common)

@@ -8,17 +8,18 @@ use clap::Args;
 use super::args::{InputForm, ReplayArgs, ReportArgs};
 use super::launch::Launch;
 use super::listening::ListenArgs;
+use super::names::Side;
 use super::replay;
 use super::rules::refuse;
-use super::stream::{self, StreamArgs, program};
+use super::stream::{self, InputUse, StreamArgs, program};
 #[cfg(feature = "tls")]
 use super::tls::{IdentityArgs, TlsArgs, TrustArgs};
 use super::via::ViaArgs;
 use crate::error::{Failure, Status};
 use crate::recording::Role;
 use crate::report::{Attention, Settings};
-use crate::sessions::StreamSession;
 use crate::sessions::config::{Connect, Dialing};
+use crate::sessions::{DataTo, StreamSession};
 use crate::sockets::Address;
 #[cfg(feature = "tls")]
 use crate::sockets::dialogue::StarttlsProtocol;
@@ -114,8 +115,11 @@ pub(super) fn config(args: &ConnectArgs, mut report: Settings) -> Result<Connect
     let settle = if args.probe && stream.run.wait.is_some() { SETTLE } else { Duration::ZERO };
     let mut net = stream.run.net(stream.family.family())?;
     args.listen.apply(&mut net);
-    let sends = !args.probe && args.exec.is_none() && args.replay.replay.is_none();
-    let mut common = stream::common(stream, report, false, sends)?;
+    let input = match args.probe || args.exec.is_some() || args.replay.replay.is_some() {
+        true => InputUse::Unused,
+        false => InputUse::Sent,
+    };
+    let mut common = stream::common(stream, report, Side::Client, input)?;
     let bind = args.bind.as_deref();
     let mut routes = stream::routes(bind, net, args.connect_timeout, &common.wire)?;
     routes.announced = args.proxy_protocol;
@@ -157,7 +161,7 @@ pub(super) fn run(mut config: Connect) -> anyhow::Result<Status> {
     let helpers = &mut config.common.helpers;
     let successor = if config.probe { helpers.command.take() } else { None };
     let talks = !config.probe && config.exec.is_none();
-    let (console, input) = launch.streams(&config.common, talks)?;
+    let (console, input) = launch.streams(&config.common, DataTo::stdout_if(talks))?;
     if input.has_commands() {
         // It may become a pool of any size.
         sys::process::raise_descriptor_limit();

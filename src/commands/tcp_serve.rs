@@ -10,10 +10,10 @@ use clap::Args;
 use super::args::{ReplayArgs, ReportArgs, as_usize, parse_addresses};
 use super::launch::Launch;
 use super::listening::{AccessArgs, ListenArgs};
-use super::names::{of_access, to_listen_on};
+use super::names::{Side, of_access, to_listen_on};
 use super::replay;
 use super::rules::refuse;
-use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
+use super::stream::{self, CONNECT_TIMEOUT, InputUse, StreamArgs, program};
 use super::texts::{check_stdin_takers, read_text};
 #[cfg(feature = "tls")]
 use super::tls::{IdentityArgs, ServerTlsArgs, TrustArgs};
@@ -23,8 +23,8 @@ use crate::protocol::output::Output;
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::recording::Role;
 use crate::report::{Attention, Settings};
-use crate::sessions::StreamSession;
 use crate::sessions::config::{Handling, Route, RouteOptions, Serve};
+use crate::sessions::{DataTo, StreamSession};
 #[cfg(feature = "tls")]
 use crate::sockets::dialogue::StarttlsProtocol;
 use crate::sockets::proxy_header::HeaderVersion;
@@ -165,8 +165,11 @@ pub(super) fn config(args: &ServeArgs, mut report: Settings) -> Result<Serve, Fa
     let mut net = args.stream.run.net(args.stream.family.family())?;
     args.listen.apply(&mut net);
     net.accept_proxy = args.accept_proxy;
-    let sends = handling.reads_stdin() && args.replay.replay.is_none();
-    let mut common = stream::common(&args.stream, report, true, sends)?;
+    let input = match handling.reads_stdin() && args.replay.replay.is_none() {
+        true => InputUse::Sent,
+        false => InputUse::Unused,
+    };
+    let mut common = stream::common(&args.stream, report, Side::Server, input)?;
     let via = args.via.chain(&mut common)?;
     if let Handling::Forward(route) = &mut handling {
         route.options.via.clone_from(&via);
@@ -294,7 +297,7 @@ pub(super) fn run(mut config: Serve) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.common)?;
     let net = config.routes.net.clone();
     let names = to_listen_on(&config.addresses, net.family);
-    launch.look_up(&config.common, true, names.chain(of_access(&config.access)))?;
+    launch.look_up(&config.common, Side::Server, names.chain(of_access(&config.access)))?;
     launch.find_access(&mut config.access)?;
     let mut shares: Vec<Vec<OpenListener>> = (0..config.threads).map(|_| Vec::new()).collect();
     let listeners = match config.threads > 1 && threads::may_accept(&config) {
@@ -302,8 +305,8 @@ pub(super) fn run(mut config: Serve) -> anyhow::Result<Status> {
         false => launch.listen(&config.addresses, &net)?,
     };
     let is_view = config.handling.relays() && config.common.output.form == Output::DUMP;
-    let uses_stdout = config.handling.writes_stdout() || is_view;
-    let (mut console, input) = launch.streams(&config.common, uses_stdout)?;
+    let data = DataTo::stdout_if(config.handling.writes_stdout() || is_view);
+    let (mut console, input) = launch.streams(&config.common, data)?;
     console.is_view = config.handling.relays();
     let loops = if config.threads > 1 { threads::of_serve(&config, shares) } else { Vec::new() };
     let mut session = StreamSession::serve(config, console, input, listeners)?;

@@ -10,7 +10,7 @@ use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, as_usize, parse
 use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen};
 use super::launch::Launch;
 use super::listening::ListenArgs;
-use super::names::{of_access, query, to_listen_on};
+use super::names::{Side, of_access, query, to_listen_on};
 use super::replay;
 use super::rules::refuse;
 use super::stream::program;
@@ -20,9 +20,9 @@ use crate::event_loop::Id;
 use crate::framing::InputFraming;
 use crate::kind::Kind;
 use crate::report::Settings;
-use crate::sessions::Local;
 use crate::sessions::config::{InputSource, PeerCommand, To, UdpListen};
 use crate::sessions::datagrams::{DatagramSession, ListenService, ListenSocket, ListenSockets};
+use crate::sessions::{DataTo, Local};
 use crate::sockets::datagram::Opened;
 use crate::sockets::{Address, Host, Purpose};
 use crate::values::parse_count;
@@ -148,7 +148,7 @@ pub(super) fn look_up(launch: &mut Launch, config: &UdpListen) -> anyhow::Result
     let to = config.to.as_ref().and_then(|address| query(address, family, Purpose::Connect));
     let access = of_access(&config.listen.access);
     let names = to_listen_on(&config.addresses, family).chain(to).chain(access);
-    launch.look_up(&config.listen.common, true, names)
+    launch.look_up(&config.listen.common, Side::Server, names)
 }
 
 /// Opens the sockets of `udp-listen`.
@@ -185,7 +185,8 @@ pub(super) fn run(mut config: UdpListen) -> anyhow::Result<Status> {
     }
     let sockets = open(&mut launch, &config)?;
     let reply = reply_socket(&config.listen.to, &launch.locals, &sockets)?;
-    let (console, input) = launch.streams(&config.listen.common, config.listen.exec.is_none())?;
+    let data = DataTo::stdout_if(config.listen.exec.is_none());
+    let (console, input) = launch.streams(&config.listen.common, data)?;
     let sockets = ListenSockets { open: sockets, reply, groups: None };
     let session = ListenService::session(config.listen, console, input, sockets);
     launch.serve(session, DatagramSession::start)

@@ -4,7 +4,7 @@ use clap::Args;
 use std::ffi::OsString;
 
 use super::args::{FamilyArgs, ReportArgs, parse_addresses};
-use super::datagram::{SenderArgs, bind, check_named, is_commanded, send, uses_stdout};
+use super::datagram::{SenderArgs, bind, check_named, data_to, is_commanded, send};
 use super::launch::Launch;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
@@ -78,7 +78,7 @@ fn check_bind(bind: &Address, addresses: &[Address]) -> Result<(), Failure> {
 pub(super) fn run(config: UdpSend) -> anyhow::Result<Status> {
     let send = config.send.clone();
     let mut launch = Launch::new(&send.common)?;
-    let (console, input) = launch.streams(&send.common, uses_stdout(&send))?;
+    let (console, input) = launch.streams(&send.common, data_to(&send))?;
     let pool = launch.pool();
     let mut session = if is_commanded(&send) {
         let takes_all = !config.reach.is_connected();

@@ -234,7 +234,7 @@ impl Pool {
         };
         let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
         if running.add(transport, &registration)? == Readiness::Always {
-            self.latch(id, true, true);
+            self.latch_both(id);
         }
         Ok(())
     }

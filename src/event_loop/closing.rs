@@ -52,15 +52,20 @@ impl Pool {
         }
     }
 
-    /// Gives a connection up: what is queued is still written. With `is_cut` more was to
-    /// follow; RST then shows it to the peer, unless FIN is sent already. It waits without a limit,
-    /// and `abort` ends it. One that has nothing to write closes at the end of this turn.
-    pub(crate) fn give_up(&mut self, id: Id, reason: CloseReason, is_cut: bool) {
+    /// Gives a connection up to which more was to be sent: as [`Pool::give_up`], but RST shows the
+    /// peer that it was cut, unless FIN is sent already.
+    pub(crate) fn cut(&mut self, id: Id, reason: CloseReason) {
+        match self.channel(id) {
+            Some(channel) if channel.takes() => self.close(id, reason, CloseMode::ResetWhenAcked),
+            _ => self.give_up(id, reason),
+        }
+    }
+
+    /// Gives a connection up: what is queued is still written. It waits without a limit, and `abort`
+    /// ends it. One that has nothing to write closes at the end of this turn.
+    pub(crate) fn give_up(&mut self, id: Id, reason: CloseReason) {
         self.close_lane(id);
         match self.channel(id) {
-            Some(channel) if is_cut && channel.takes() => {
-                self.close(id, reason, CloseMode::ResetWhenAcked);
-            }
             Some(channel) if !channel.queue.is_empty() => {
                 self.close(id, reason, CloseMode::NoWait);
             }

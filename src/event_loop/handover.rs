@@ -130,7 +130,7 @@ impl Pool {
     /// It cannot be registered with the poll, and is closed.
     pub fn attach(&mut self, connection: Detached) -> Result<Id, Failure> {
         let id = self.add_detached(connection, ChannelPhase::Connecting)?;
-        self.latch(id, false, true);
+        self.latch_writable(id);
         Ok(id)
     }
 
@@ -146,7 +146,7 @@ impl Pool {
             .map_err(|error| Failure::io(Status::Local, "take over", name.to_string(), &error))?;
         // No event of the poll reports what has left the kernel, such as what came behind a header.
         if self.channel(id).is_some_and(|it| it.transport.has_buffered_input()) {
-            self.latch(id, true, false);
+            self.latch_readable(id);
         }
         Ok(id)
     }

@@ -30,6 +30,7 @@ mod inspect;
 mod intake;
 mod kernel_pipe;
 mod lanes;
+mod latch;
 mod lifecycle;
 mod link;
 mod lookups;

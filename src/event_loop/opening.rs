@@ -211,7 +211,7 @@ impl Pool {
             Ok(Readiness::Evented) => Ok(id),
             // epoll takes no regular files (EPERM, epoll_ctl(2)); none ever has an event.
             Ok(Readiness::Always) => {
-                self.latch(id, true, true);
+                self.latch_both(id);
                 Ok(id)
             }
             Err(error) => {

@@ -70,7 +70,7 @@ impl EventLoop {
         while let Ok(letter) = self.letters.try_recv() {
             match letter {
                 Letter::Ready(id) => {
-                    self.pool.latch(id, true, true);
+                    self.pool.latch_both(id);
                     self.pool.latch_hang_up(id);
                 }
                 letter => {

@@ -115,24 +115,29 @@ impl Boundary {
 }
 
 impl Delimited {
-    fn new(marks: Boundary, ending: Ending, max: usize, delivers_rest: bool) -> Self {
-        Self { marks, ending, max, search: Search::default(), delivers_rest }
+    fn new(marks: Boundary, ending: Ending, max: usize) -> Self {
+        Self { marks, ending, max, search: Search::default(), delivers_rest: false }
+    }
+
+    /// The same, but a last one without its end is delivered.
+    pub(super) fn delivering_rest(self) -> Self {
+        Self { delivers_rest: true, ..self }
     }
 
     /// Lines, ended by LF.
     pub(super) fn line(ending: Ending, max: usize) -> Self {
-        Self::new(Boundary::Byte(b'\n'), ending, max, true)
+        Self::new(Boundary::Byte(b'\n'), ending, max).delivering_rest()
     }
 
     /// Records ended by a zero byte, which is not delivered. Unlike a line, a record of a peer
-    /// that is cut by its FIN is not one (`delivers_rest` is false).
-    pub(super) fn nul(max: usize, delivers_rest: bool) -> Self {
-        Self::new(Boundary::Byte(b'\0'), Ending::Drop, max, delivers_rest)
+    /// that is cut by its FIN is not one.
+    pub(super) fn nul(max: usize) -> Self {
+        Self::new(Boundary::Byte(b'\0'), Ending::Drop, max)
     }
 
     /// Messages between these texts, which are not delivered. One that is cut by a FIN is none.
     pub(super) fn between(delimiters: Delimiters, max: usize) -> Self {
-        Self::new(Boundary::Texts(delimiters), Ending::Drop, max, false)
+        Self::new(Boundary::Texts(delimiters), Ending::Drop, max)
     }
 
     /// Whether the message begins as it should; false while that is not known.
@@ -292,12 +297,12 @@ mod tests {
         let mut framer = Delimited::line(Ending::DropWithCr, 16);
         assert_eq!(framer.step(b"ab\r", false), Ok(Step::More));
         assert_eq!(framer.step(b"ab\r", true), frame(3, 3, true));
-        assert_eq!(Delimited::nul(16, true).step(b"", true), Ok(Step::More));
+        assert_eq!(Delimited::nul(16).delivering_rest().step(b"", true), Ok(Step::More));
     }
 
     #[test]
     fn what_was_searched_is_not_searched_again() {
-        let mut framer = Delimited::nul(16, true);
+        let mut framer = Delimited::nul(16).delivering_rest();
         assert_eq!(framer.step(b"abc", false), Ok(Step::More));
         // No stream does this; it shows where the search begins.
         assert_eq!(framer.step(b"a\0cd\0", false), frame(4, 5, false));

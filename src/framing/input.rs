@@ -74,7 +74,7 @@ impl Cutter {
             InputFraming::Raw => Box::new(Whole::new(max)),
             InputFraming::Line if chomp => Box::new(Delimited::line(Ending::Drop, max)),
             InputFraming::Line => Box::new(Delimited::line(Ending::Keep, max)),
-            InputFraming::Nul => Box::new(Delimited::nul(max, true)),
+            InputFraming::Nul => Box::new(Delimited::nul(max).delivering_rest()),
             InputFraming::Hex => Box::new(Delimited::line(Ending::Drop, HexLines::longest(max))),
             InputFraming::Fixed(size) => Box::new(Fixed::with_rest(size, max)),
         };

@@ -136,7 +136,7 @@ impl Framing {
                 let ending = if keep_cr { Ending::Drop } else { Ending::DropWithCr };
                 Some(Box::new(Delimited::line(ending, max_frame)))
             }
-            Self::Nul => Some(Box::new(Delimited::nul(max_frame, false))),
+            Self::Nul => Some(Box::new(Delimited::nul(max_frame))),
             Self::Netstring => Some(Box::new(Netstring::new(max_frame))),
             Self::U8 => prefixed(Prefix::BigEndian { width: 1 }),
             Self::U16 => prefixed(Prefix::BigEndian { width: 2 }),

@@ -97,14 +97,21 @@ pub struct Shown<'a> {
     pub time: SystemTime,
 }
 
-/// Appends a message in its written form.
-///
-/// With `sanitise` a person looks at it on a terminal: then lines have their control
-/// characters escaped. The other forms are either asked for byte by byte or harmless.
-pub fn write(form: Written, message: &Shown<'_>, sanitise: bool, out: &mut Vec<u8>) {
+/// What becomes of the control characters of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Controls {
+    /// A program reads them.
+    Kept,
+    /// A terminal shows them to a person, and is not to obey them.
+    Escaped,
+}
+
+/// Appends a message in its written form. Other forms than lines are either asked for byte by byte or
+/// harmless on a terminal.
+pub fn write(form: Written, message: &Shown<'_>, controls: Controls, out: &mut Vec<u8>) {
     match form {
         Written::Raw => out.extend_from_slice(message.payload),
-        Written::Line if sanitise => {
+        Written::Line if controls == Controls::Escaped => {
             write_line(escape_keeping_newlines(message.payload).as_bytes(), out);
         }
         Written::Line => write_line(message.payload, out),
@@ -175,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    fn written(form: Written, payload: &[u8], sanitise: bool) -> String {
+    fn written(form: Written, payload: &[u8], controls: Controls) -> String {
         let message = Shown {
             payload,
             direction: Direction::In,
@@ -183,7 +190,7 @@ mod tests {
             time: UNIX_EPOCH + Duration::from_micros(1_795_182_660_123_456),
         };
         let mut out = Vec::new();
-        write(form, &message, sanitise, &mut out);
+        write(form, &message, controls, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -199,26 +206,29 @@ mod tests {
             (Written::Hex, "a\n\x7f", "610a7f\n"),
         ];
         for (form, payload, expected) in table {
-            assert_eq!(written(form, payload.as_bytes(), false), expected, "{form:?}");
+            assert_eq!(written(form, payload.as_bytes(), Controls::Kept), expected, "{form:?}");
         }
     }
 
     #[test]
     fn a_terminal_gets_lines_without_control_characters() {
-        assert_eq!(written(Written::Line, b"a\x1b[2J\tb\nc", true), "a\\x1b[2J\tb\nc\n");
-        assert_eq!(written(Written::Raw, b"a\x1b[2J", true), "a\x1b[2J");
+        assert_eq!(
+            written(Written::Line, b"a\x1b[2J\tb\nc", Controls::Escaped),
+            "a\\x1b[2J\tb\nc\n"
+        );
+        assert_eq!(written(Written::Raw, b"a\x1b[2J", Controls::Escaped), "a\x1b[2J");
     }
 
     #[test]
     fn a_dump_shows_time_direction_peer_length_and_bytes() {
         assert_eq!(
-            written(Written::Dump, b"0123456789abcdef\x00\xffz", false),
+            written(Written::Dump, b"0123456789abcdef\x00\xffz", Controls::Kept),
             "2026-11-20T13:51:00.123456Z < 127.0.0.1:5000 19 B\n\
              0000:   30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66   0123456789abcdef\n\
              0010:   00 ff 7a                                           ..z\n"
         );
         assert_eq!(
-            written(Written::Dump, b"", false),
+            written(Written::Dump, b"", Controls::Kept),
             "2026-11-20T13:51:00.123456Z < 127.0.0.1:5000 0 B\n"
         );
     }

@@ -99,12 +99,9 @@ mod tests {
                 event(Name::Accepted).peer("[::1]:5").local("[::1]:2").conn(1).proto("tcp"),
                 r#""event":"accepted","proto":"tcp","conn":1,"local":"[::1]:2","peer":"[::1]:5""#,
             ),
+            (event(Name::Data).bytes(b"a\n\"\\"), r#""event":"data","len":4,"text":"a\n\"\\""#),
             (
-                event(Name::Data).bytes(b"a\n\"\\", false),
-                r#""event":"data","len":4,"text":"a\n\"\\""#,
-            ),
-            (
-                event(Name::Data).bytes(b"\xff\x00a", true),
+                event(Name::Data).bytes(b"\xff\x00a").partial(),
                 r#""event":"data","len":3,"b64":"/wBh","partial":true"#,
             ),
             (
@@ -144,14 +141,14 @@ mod tests {
 
     #[test]
     fn the_tag_stands_before_the_payload() {
-        let line = json(&Notice::new(Name::Data).conn(7).bytes(b"x", false), Some("a"));
+        let line = json(&Notice::new(Name::Data).conn(7).bytes(b"x"), Some("a"));
         assert!(line.contains(r#""conn":7,"tag":"a","len":1,"#), "{line}");
     }
 
     #[test]
     fn strings_are_fit_for_a_terminal_and_lose_nothing() {
         let text = "\x1b\x7f é\u{9b}\u{202e}✓";
-        let line = json(&Notice::new(Name::Data).bytes(text.as_bytes(), false), None);
+        let line = json(&Notice::new(Name::Data).bytes(text.as_bytes()), None);
         assert!(line.contains(r#""text":"\u001b\u007f é\u009b\u202e✓""#), "{line}");
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["text"], text);
@@ -185,7 +182,7 @@ mod tests {
             count: u64,
         ) {
             for payload in [bytes.as_slice(), text.as_bytes()] {
-                let event = Notice::new(Name::Data).peer(&text).bytes(payload, false);
+                let event = Notice::new(Name::Data).peer(&text).bytes(payload);
                 let event = event.message(text.as_str()).secs(secs).traffic(count, 0);
                 let line = json(&event, Some(&text));
                 let object = line.strip_suffix('\n').unwrap();

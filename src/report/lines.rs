@@ -59,7 +59,7 @@ impl Reporter {
     /// Writes a line.
     pub(crate) fn take(&mut self, PreparedLine { mut text, repeats }: PreparedLine) {
         if let Some(key) = repeats {
-            self.report_sums(false);
+            self.report_due_sums();
             match self.repeats.admit(key, text, Instant::now()) {
                 Some(admitted) => text = admitted,
                 None => return,

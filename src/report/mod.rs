@@ -128,12 +128,16 @@ impl Reporter {
         self.settings.events.has(name)
     }
 
-    /// Writes the sums of lines that were left out, of those whose second is over or with `all` of
-    /// all.
-    pub(crate) fn report_sums(&mut self, all: bool) {
-        for sum in self.repeats.take_due((!all).then(Instant::now)) {
-            self.write(&sum);
-        }
+    /// Writes the sums of lines that were left out, of those whose second is over.
+    pub(crate) fn report_due_sums(&mut self) {
+        let sums = self.repeats.take_due(Some(Instant::now()));
+        sums.iter().for_each(|sum| self.write(sum));
+    }
+
+    /// The same of all.
+    pub(crate) fn report_all_sums(&mut self) {
+        let sums = self.repeats.take_due(None);
+        sums.iter().for_each(|sum| self.write(sum));
     }
 
     /// When there will be sums to write.
@@ -291,7 +295,7 @@ impl Drop for Reporter {
     /// What was left out is summed up, and stderr has its time to take what waits.
     fn drop(&mut self) {
         self.progress = None;
-        self.report_sums(true);
+        self.report_all_sums();
         if self.finish() {
             self.report_lost();
             self.finish();

@@ -250,16 +250,22 @@ impl<'a> Notice<'a> {
         self
     }
 
-    /// A message's payload; `partial` where it is the last of its stream and has no proper end.
+    /// A message's payload.
     #[must_use]
-    pub(crate) fn bytes(mut self, bytes: &'a [u8], partial: bool) -> Self {
+    pub(crate) fn bytes(mut self, bytes: &'a [u8]) -> Self {
         // JSON text is UTF-8 (RFC 8259, section 8.1): what is not goes as base64.
         match str::from_utf8(bytes) {
             Ok(text) => self.fields.text = Some(text),
             Err(_) => self.fields.b64 = Some(Base64(bytes)),
         }
-        self.fields.partial = partial;
         self.len(bytes.len())
+    }
+
+    /// It is the last message of its stream, and has no proper end.
+    #[must_use]
+    pub(crate) fn partial(mut self) -> Self {
+        self.fields.partial = true;
+        self
     }
 
     /// Bytes received and bytes sent.

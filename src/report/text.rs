@@ -248,11 +248,8 @@ mod tests {
                     .message("connection refused"),
                 "connect-failed tcp [::1]:80: connection refused",
             ),
-            (
-                event(Name::Data).conn(1).peer("[::1]:5").bytes(b"hello world\n", false),
-                "data #1 12 B",
-            ),
-            (event(Name::Data).peer("[::1]:5").bytes(b"", false), "data [::1]:5 0 B"),
+            (event(Name::Data).conn(1).peer("[::1]:5").bytes(b"hello world\n"), "data #1 12 B"),
+            (event(Name::Data).peer("[::1]:5").bytes(b""), "data [::1]:5 0 B"),
             (event(Name::Eof).conn(1).peer("[::1]:5"), "eof #1 [::1]:5"),
             (
                 event(Name::Closed)

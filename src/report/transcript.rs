@@ -60,10 +60,10 @@ pub(crate) fn write(
             Role::Bound => Name::Listening,
         }),
         Observation::Bytes(direction, bytes) => {
-            of_peer(Name::Data).direction(direction).bytes(bytes, false)
+            of_peer(Name::Data).direction(direction).bytes(bytes)
         }
         Observation::Datagram(direction, peer, bytes) => {
-            let event = event(Name::Data).peer(peer).direction(direction).bytes(bytes, false);
+            let event = event(Name::Data).peer(peer).direction(direction).bytes(bytes);
             let to = if direction == Direction::In { &recorded.local } else { peer };
             if is_group(to) { event.group(to) } else { event }
         }

@@ -16,13 +16,13 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 
-use super::hooks::Hooks;
+use super::hooks::{HookOutput, Hooks};
 use super::timers;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, StdioKind};
 use crate::event_loop::{Directions, Id, Pool, SendOutcome, TimerKey, Traffic, Transport};
 use crate::kind::Kind;
-use crate::protocol::output::{self, Output, Written};
+use crate::protocol::output::{self, Controls, Output, Written};
 use crate::report::{INTERVAL, Moved, Name, Notice, Reporter};
 
 use long::LongEvents;
@@ -30,7 +30,7 @@ use terminal::TerminalView;
 
 pub use message::Message;
 pub(crate) use message::write_message;
-pub(crate) use stdout::StdoutEnd;
+pub use stdout::{DataTo, StdoutEnd};
 pub(crate) use totals::{OpenTraffic, Totals, closed_event};
 pub(crate) use uplink::{ConsoleEntry, RemoteForm, Uplink};
 
@@ -72,7 +72,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// Opens stdout, if `uses_stdout` or JSON asks for it.
+    /// Opens stdout, where data goes to it or JSON asks for it.
     ///
     /// # Errors
     /// stdout cannot be used at all.
@@ -80,11 +80,11 @@ impl Console {
         pool: &mut Pool,
         reporter: Reporter,
         form: Output,
-        uses_stdout: bool,
+        data: DataTo,
     ) -> Result<Self, Failure> {
         let wanted = match form {
             Output::Json => true,
-            Output::Written(_) => uses_stdout,
+            Output::Written(_) => data == DataTo::Stdout,
             Output::None => false,
         };
         if !wanted {
@@ -135,7 +135,7 @@ impl Console {
             pending: Vec::new(),
             long: LongEvents::default(),
             clock: None,
-            hooks: Hooks::new(Vec::new(), false),
+            hooks: Hooks::new(Vec::new(), HookOutput::Stderr),
             totals: Totals::default(),
             started: pool.now(),
             uplink: None,
@@ -268,7 +268,9 @@ impl Console {
             Output::Written(Written::Line) => {
                 output::write_line(message.payload, &mut self.pending);
             }
-            Output::Written(form) => write_message(form, message, false, &mut self.pending),
+            Output::Written(form) => {
+                write_message(form, message, Controls::Kept, &mut self.pending)
+            }
         }
     }
 

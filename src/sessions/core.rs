@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::children::Children;
 use super::config::Common;
 use super::console::{Console, OpenTraffic};
-use super::hooks::Hooks;
+use super::hooks::{HookOutput, Hooks};
 use super::input::{InputReader, unreadable};
 use super::main_command::MainCommand;
 use super::ready::{Announcement, RETRY, Readiness};
@@ -89,7 +89,8 @@ impl Core {
         console.totals.messages = common.wire.delivers_messages().then_some((0, 0));
         let goal = GoalState::new(common.goal.clone(), common.wire.delivers_messages());
         let scripting = std::mem::take(&mut common.helpers);
-        console.set_hooks(Hooks::new(scripting.hooks, !console.uses_stdout()));
+        let output = if console.uses_stdout() { HookOutput::Stderr } else { HookOutput::Stdout };
+        console.set_hooks(Hooks::new(scripting.hooks, output));
         Self {
             goal,
             listens: false,
@@ -325,9 +326,9 @@ impl Core {
         true
     }
 
-    /// Notes whether a stream without messages has matched `--expect`.
-    pub(crate) fn note_match(&mut self, matched: bool) {
-        self.goal.note_match(matched);
+    /// Notes that a stream without messages has matched `--expect`, or another loop has enough.
+    pub(crate) fn note_match(&mut self) {
+        self.goal.note_match();
     }
 
     /// Counts a connection, and gives its number.

@@ -33,7 +33,7 @@ pub(crate) struct Hooks {
     full: bool,
     /// No more hooks are started.
     cut: bool,
-    shares_stdout: bool,
+    output: HookOutput,
 }
 
 struct Running {
@@ -42,9 +42,16 @@ struct Running {
     title: String,
 }
 
+/// Where hooks write to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HookOutput {
+    /// stdout, which is theirs where no data goes to it.
+    Stdout,
+    Stderr,
+}
+
 impl Hooks {
-    /// Hooks that share stdout, or where it is for data write to stderr.
-    pub(crate) fn new(hooks: Vec<Hook>, shares_stdout: bool) -> Self {
+    pub(crate) fn new(hooks: Vec<Hook>, output: HookOutput) -> Self {
         Self {
             hooks,
             running: Vec::new(),
@@ -52,7 +59,7 @@ impl Hooks {
             queued: 0,
             full: false,
             cut: false,
-            shares_stdout,
+            output,
         }
     }
 
@@ -115,7 +122,10 @@ impl Hooks {
             program,
             env: Vec::new(),
             stdin: Stream::Pipe,
-            stdout: if self.shares_stdout { Stream::Inherit } else { Stream::Stderr },
+            stdout: match self.output {
+                HookOutput::Stdout => Stream::Inherit,
+                HookOutput::Stderr => Stream::Stderr,
+            },
             // ^C ends the run, and the hooks of its end are yet to come.
             group: true,
         };
@@ -188,8 +198,10 @@ mod tests {
         let mut event_loop = EventLoop::new().unwrap();
         let pool = event_loop.pool();
         let mut children = Children::default();
-        let mut hooks =
-            Hooks::new(vec![Hook { event: Name::Data, line: "exec true".to_owned() }], false);
+        let mut hooks = Hooks::new(
+            vec![Hook { event: Name::Data, line: "exec true".to_owned() }],
+            HookOutput::Stderr,
+        );
         let line = Bytes::from(vec![b'x'; HIGH_MARK / 20]);
         for _ in 0..19 {
             hooks.queue(pool, Name::Data, &line);

@@ -24,7 +24,7 @@ mod streams;
 mod timers;
 
 pub(crate) use self::core::{NOTE_AFTER, Numbers};
-pub use console::Console;
+pub use console::{Console, DataTo};
 pub(crate) use console::{ConsoleEntry, OpenTraffic, RemoteForm, Totals, Uplink};
 pub use datagrams::GroupInterface;
 pub use echo::EchoService;
@@ -37,4 +37,6 @@ pub use session::{Local, Session};
 pub use startup::StartupFailure;
 pub(crate) use startup::{Startup, look_up_all, open_recording};
 pub use streams::StreamSession;
-pub(crate) use streams::{Context, LoopFigures, NewConnection, OtherLoops, ServingLoop};
+pub(crate) use streams::{
+    Author, Context, EndMode, LoopFigures, NewConnection, OtherLoops, ServingLoop,
+};

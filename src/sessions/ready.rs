@@ -216,7 +216,7 @@ fn write_ports(path: &Path, locals: &[String]) -> Result<bool, Failure> {
 
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        let Some(fd) = fd::open_to_write(path, false)? else { return Ok(false) };
+        let Some(fd) = fd::open_to_write(path)? else { return Ok(false) };
         return match fs::File::from(fd).write_all(bytes) {
             // A pipe takes less than 4 KiB whole or not at all (PIPE_BUF, pipe(7)).
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),

@@ -140,7 +140,7 @@ impl FileRecorder {
             true => check_writable(io::stdout())
                 .and_then(|()| io::stdout().as_fd().try_clone_to_owned())
                 .map(|own| Some(unblocked(own))),
-            false => fd::open_to_write(&target.file, true),
+            false => fd::create_to_write(&target.file),
         };
         let opened = opened
             .map_err(|error| Failure::io(Status::Local, "record to", target.name(), &error))?;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::children::Children;
 use super::config::Hook;
-use super::console::Console;
+use super::console::{Console, DataTo};
 use super::core::{NOTE_AFTER, status_of};
-use super::hooks::Hooks;
+use super::hooks::{HookOutput, Hooks};
 use super::lookup::Addresses;
 use super::ready::RETRY;
 use super::recorder::{FileRecorder, RecordTarget};
@@ -214,8 +214,8 @@ impl StartupFailure {
         events: &[Notice<'_>],
     ) -> Result<(), Failure> {
         let pool = event_loop.pool();
-        let mut console = Console::open(pool, reporter, Output::None, false)?;
-        console.set_hooks(Hooks::new(hooks, false));
+        let mut console = Console::open(pool, reporter, Output::None, DataTo::Elsewhere)?;
+        console.set_hooks(Hooks::new(hooks, HookOutput::Stderr));
         if let Some(limit) = limit {
             pool.arm(TimerKey::global(timers::TOTAL), limit);
         }

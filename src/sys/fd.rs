@@ -1,6 +1,7 @@
 //! File descriptors: taking over inherited ones, and opening the same file once more.
 
 use std::ffi::OsString;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -76,29 +77,42 @@ pub fn reopen_nonblocking(fd: impl AsFd, access: FdAccess) -> io::Result<OwnedFd
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-/// Opens a file to write to it, without waiting: `None` is a FIFO that nobody reads (fifo(7)). A file
-/// that is not there is created where `create` says so, for its owner alone, and one that is there is
-/// emptied. The description is non-blocking.
+/// Opens a file that is there to write to it, without waiting: `None` is a FIFO that nobody reads
+/// (fifo(7)). The description is non-blocking.
 ///
 /// # Errors
 /// Those of open(2); `ErrorKind::Other` for what another user may have placed there.
-pub fn open_to_write(path: &Path, create: bool) -> io::Result<Option<OwnedFd>> {
+pub fn open_to_write(path: &Path) -> io::Result<Option<OwnedFd>> {
+    Ok(open_with(path, OFlags::empty())?.map(|(file, _)| file.into()))
+}
+
+/// The same, but a file that is not there is created for its owner alone, and one that is there is
+/// emptied.
+///
+/// # Errors
+/// As those of [`open_to_write`].
+pub fn create_to_write(path: &Path) -> io::Result<Option<OwnedFd>> {
+    let Some((file, found)) = open_with(path, OFlags::CREATE)? else { return Ok(None) };
+    // Not by O_TRUNC, which would have emptied a file that is refused.
+    if found.is_file() {
+        file.set_len(0)?;
+    }
+    Ok(Some(file.into()))
+}
+
+fn open_with(path: &Path, flags: OFlags) -> io::Result<Option<(File, Metadata)>> {
     let place = Place::of(path)?;
-    match place.open(if create { OFlags::CREATE } else { OFlags::empty() }) {
+    match place.open(flags) {
         // A socket file says so, too.
         Err(rustix::io::Errno::NXIO) => match std::fs::metadata(&place.path) {
             Ok(found) if found.file_type().is_fifo() => place.check(&found).map(|()| None),
             _ => Err(rustix::io::Errno::NXIO.into()),
         },
         outcome => {
-            let file = std::fs::File::from(outcome?);
+            let file = File::from(outcome?);
             let found = file.metadata()?;
             place.check(&found)?;
-            // Not by O_TRUNC, which would have emptied a file that is refused.
-            if create && found.is_file() {
-                file.set_len(0)?;
-            }
-            Ok(Some(file.into()))
+            Ok(Some((file, found)))
         }
     }
 }
@@ -109,7 +123,7 @@ pub fn open_to_write(path: &Path, create: bool) -> io::Result<Option<OwnedFd>> {
 /// Those of open(2); `ErrorKind::Other` for what another user may have placed there.
 pub fn open_to_append(path: &Path) -> io::Result<OwnedFd> {
     let place = Place::of(path)?;
-    let file = std::fs::File::from(place.open(OFlags::APPEND | OFlags::CREATE)?);
+    let file = File::from(place.open(OFlags::APPEND | OFlags::CREATE)?);
     place.check(&file.metadata()?)?;
     Ok(file.into())
 }
@@ -184,7 +198,7 @@ impl Place {
     }
 
     /// Judges what is open: as the kernel does, it trusts the owner of the directory.
-    fn check(&self, found: &std::fs::Metadata) -> io::Result<()> {
+    fn check(&self, found: &Metadata) -> io::Result<()> {
         let Some(owner) = self.shared else { return Ok(()) };
         let is_file = found.is_file();
         if !is_file && !found.file_type().is_fifo() {
@@ -242,20 +256,20 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (file, link) = (directory.path().join("file"), directory.path().join("link"));
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        assert!(open_to_write(&link, true).unwrap().is_some());
+        assert!(create_to_write(&link).unwrap().is_some());
         assert!(file.exists());
         if std::os::unix::fs::lchown(&link, Some(65534), None).is_err() {
             println!("SKIPPED the link of another user: this needs root");
             return;
         }
-        let error = open_to_write(&link, true).unwrap_err();
+        let error = create_to_write(&link).unwrap_err();
         assert_eq!(error.to_string(), "it is a symbolic link of another user");
     }
 
     #[test]
     fn a_reopened_pipe_does_not_block_and_leaves_the_inherited_end_as_it_was() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let mut ours = std::fs::File::from(reopen_nonblocking(&reader, FdAccess::Read).unwrap());
+        let mut ours = File::from(reopen_nonblocking(&reader, FdAccess::Read).unwrap());
         let mut byte = [0];
         assert_eq!(ours.read(&mut byte).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         writer.write_all(b"x").unwrap();

@@ -17,8 +17,8 @@ use crate::kind::Kind;
 use crate::report::Name;
 use crate::sessions::console::Message;
 use crate::sessions::{
-    ConsoleEntry, Context, LoopFigures, NewConnection, OpenTraffic, Profile, Remains, ShutdownMode,
-    StreamService,
+    ConsoleEntry, Context, EndMode, LoopFigures, NewConnection, OpenTraffic, Profile, Remains,
+    ShutdownMode, StreamService,
 };
 
 /// What of the end was sent to the loops.
@@ -219,7 +219,7 @@ impl Distributor {
                 self.answered(context, from);
             }
             News::Ending { enough: true } => {
-                context.core.note_match(true);
+                context.core.note_match();
                 context.end = Some(ShutdownMode::Enough);
             }
             News::Ending { enough: false } => {
@@ -289,11 +289,11 @@ impl StreamService for Distributor {
         });
     }
 
-    fn abort(&mut self, _context: &mut Context<'_>, reason: CloseReason, at_once: bool) {
+    fn abort(&mut self, _context: &mut Context<'_>, how: EndMode, reason: CloseReason) {
         self.end_sent = EndSent::End;
-        self.send_all(|| match at_once {
-            true => ToLoop::Close(ShutdownMode::Now(reason)),
-            false => ToLoop::Close(ShutdownMode::GiveUp(reason)),
+        self.send_all(|| match how {
+            EndMode::AtOnce => ToLoop::Close(ShutdownMode::Now(reason)),
+            EndMode::InOrder | EndMode::GiveUp => ToLoop::Close(ShutdownMode::GiveUp(reason)),
         });
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::error::{Failure, Status};
 use crate::event_loop::{Detached, Mail, Mailbox};
-use crate::sessions::{ConsoleEntry, LoopFigures, ShutdownMode, Totals};
+use crate::sessions::{Author, ConsoleEntry, LoopFigures, ShutdownMode, Totals};
 use crate::sockets::Endpoint;
 
 /// More connections than these make no difference to the loops: what matters is whether a slow one is
@@ -28,10 +28,9 @@ pub(super) enum ToLoop {
     Pass {
         /// The loop that it comes from; the main loop is behind the last one.
         from: usize,
+        author: Author,
         piece: Bytes,
         messages: u64,
-        /// A connection has sent it.
-        by_peer: bool,
     },
     /// Another loop has taken so much of what was passed to it.
     Taken { by: usize, bytes: usize },

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::letters::{News, OVERHEAD, ToLoop, WINDOW, send, send_news};
 use crate::event_loop::Mailbox;
-use crate::sessions::{ConsoleEntry, OtherLoops, Uplink};
+use crate::sessions::{Author, ConsoleEntry, OtherLoops, Uplink};
 
 /// From a loop to the console, which the main loop has.
 pub(super) struct ConsoleLink {
@@ -80,13 +80,14 @@ impl LoopLinks {
 }
 
 impl OtherLoops for LoopLinks {
-    fn broadcast(&mut self, piece: &Bytes, messages: u64, by_peer: bool) {
+    fn broadcast(&mut self, author: Author, piece: &Bytes, messages: u64) {
+        let author = author.elsewhere();
         for link in &mut self.links {
             if let Some(mailbox) = &link.mailbox {
                 link.in_flight += piece.len() + OVERHEAD;
                 // The bytes are shared: each loop gets a handle.
                 let (from, piece) = (self.own, piece.clone());
-                send(mailbox, ToLoop::Pass { from, piece, messages, by_peer });
+                send(mailbox, ToLoop::Pass { from, author, piece, messages });
             }
         }
     }

@@ -124,12 +124,12 @@ impl Serving {
     fn on_letter(&mut self, pool: &mut Pool, letter: ToLoop) {
         match letter {
             ToLoop::Serve(handed) => self.serve(pool, *handed),
-            ToLoop::Pass { from, piece, messages, by_peer } => {
+            ToLoop::Pass { from, author, piece, messages } => {
                 // Counted before the clients have it, and acknowledged once none of them blocks.
                 if let Some(owed) = self.owed.get_mut(from) {
                     *owed += piece.len() + OVERHEAD;
                 }
-                self.session().broadcast(pool, &piece, messages, by_peer);
+                self.session().broadcast(pool, author, &piece, messages);
             }
             ToLoop::Taken { by, bytes } => {
                 if let Some(others) = self.session().others() {

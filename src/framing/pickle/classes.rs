@@ -267,7 +267,7 @@ impl Parser<'_, '_> {
 
     fn float(&mut self) -> Result<(), String> {
         if !self.accept(b'{') {
-            return self.number(true);
+            return self.float_number();
         }
         if &*self.short_string()? != FLOAT.as_bytes() {
             return self.fail("no float");

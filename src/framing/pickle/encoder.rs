@@ -130,7 +130,7 @@ impl<'a> Parser<'a, '_> {
                 return Ok(Some(false));
             }
             [b'"', ..] => return self.string(StringPlace::Value),
-            [b'-' | b'0'..=b'9', ..] => self.number(false)?,
+            [b'-' | b'0'..=b'9', ..] => self.number()?,
             [b'n', b'u', b'l', b'l', rest @ ..] => self.word(b'N', rest),
             [b't', b'r', b'u', b'e', rest @ ..] => self.word(0x88, rest),
             [b'f', b'a', b'l', b's', b'e', rest @ ..] => self.word(0x89, rest),
@@ -221,31 +221,40 @@ impl<'a> Parser<'a, '_> {
         self.rest = rest;
     }
 
-    /// Encodes a number, also an integer as a float with `as_float`.
-    pub(super) fn number(&mut self, as_float: bool) -> Result<(), String> {
-        let is_part = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
-        let len = self.rest.iter().take_while(is_part).count();
-        let (text, rest) = self.rest.split_at(len);
-        if !as_float && let Some(int) = number::short_int(text) {
+    /// Encodes a number. As in Python, it is an integer where nothing makes it a float.
+    fn number(&mut self) -> Result<(), String> {
+        let (text, rest) = self.number_text();
+        if let Some(int) = number::short_int(text) {
             self.rest = rest;
             number::encode_i64(int, self.out);
             return Ok(());
         }
+        if !number::is_number(text) || text.iter().any(|byte| b".eE".contains(byte)) {
+            return self.float_number();
+        }
+        self.rest = rest;
+        self.int(std::str::from_utf8(text).unwrap_or_default())
+    }
+
+    /// Encodes a number as a float, also an integer.
+    pub(super) fn float_number(&mut self) -> Result<(), String> {
+        let (text, rest) = self.number_text();
         if !number::is_number(text) {
             return self.fail("no JSON: a number that is none");
         }
-        let text = std::str::from_utf8(text).unwrap_or_default();
-        // As in Python, it is an integer where nothing makes it a float.
-        if !as_float && !text.bytes().any(|byte| b".eE".contains(&byte)) {
-            self.rest = rest;
-            return self.int(text);
-        }
-        match text.parse::<f64>() {
+        match std::str::from_utf8(text).unwrap_or_default().parse::<f64>() {
             Ok(float) if float.is_finite() => number::encode_float(float, self.out),
             _ => return self.fail("a number beyond what a float can be"),
         }
         self.rest = rest;
         Ok(())
+    }
+
+    /// The text of the number that follows, and what is behind it.
+    fn number_text(&self) -> (&'a [u8], &'a [u8]) {
+        let is_part = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+        let len = self.rest.iter().take_while(is_part).count();
+        self.rest.split_at(len)
     }
 
     fn int(&mut self, digits: &str) -> Result<(), String> {

@@ -40,10 +40,16 @@ struct WriterLevel {
     rest: Range<usize>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spelled {
+    Text,
+    Base64,
+}
+
 /// A string or bytes of which a part is written.
 struct Spelling {
     value: Value,
-    is_text: bool,
+    form: Spelled,
     /// How many bytes of its spelling are taken.
     taken: usize,
     /// Bytes that wait until they are three.
@@ -121,7 +127,7 @@ impl Writer<'_> {
             kind @ (NodeKind::Bytes | NodeKind::Latin1 | NodeKind::Bytearray) => {
                 let is_array = kind == NodeKind::Bytearray;
                 self.tag(if is_array { kind } else { NodeKind::Bytes });
-                self.begin_spelling(value, false);
+                self.begin_spelling(value, Spelled::Base64);
                 return Ok(());
             }
             NodeKind::Function => return refused("a function in place of a value"),
@@ -166,7 +172,7 @@ impl Writer<'_> {
             Leaf::Digits(text) => number::write_digits(text, out),
             // The memo may repeat a number that takes long to convert and little room.
             Leaf::Long(bytes) => self.written.cost += number::write_long(bytes, out)?,
-            Leaf::Text(_) | Leaf::Bytes(_) => self.begin_spelling(value, true),
+            Leaf::Text(_) | Leaf::Bytes(_) => self.begin_spelling(value, Spelled::Text),
         }
         Ok(())
     }
@@ -180,15 +186,15 @@ impl Writer<'_> {
         }
     }
 
-    fn begin_spelling(&mut self, value: Value, is_text: bool) {
+    fn begin_spelling(&mut self, value: Value, form: Spelled) {
         self.written.out.push(b'"');
-        self.written.spelling = Some(Spelling { value, is_text, taken: 0, rest: Vec::new() });
+        self.written.spelling = Some(Spelling { value, form, taken: 0, rest: Vec::new() });
     }
 
     /// Writes the next piece of a string or of bytes.
     fn spell(&mut self) -> Result<(), PickleError> {
         let WrittenText { out, spelling, read, .. } = &mut *self.written;
-        let Some(Spelling { value, is_text, taken, rest }) = spelling else { return Ok(()) };
+        let Some(Spelling { value, form, taken, rest }) = spelling else { return Ok(()) };
         let (mut text, is_latin1) = self.tree.octets(*value);
         text.raw = text.raw.get(*taken..).unwrap_or_default();
         let left = text.raw.len();
@@ -196,7 +202,7 @@ impl Writer<'_> {
         *taken += left - text.raw.len();
         *read += left - text.raw.len();
         let is_last = text.raw.is_empty();
-        if *is_text {
+        if *form == Spelled::Text {
             text::write(&piece, out)?;
         } else {
             match is_latin1 {
@@ -211,7 +217,10 @@ impl Writer<'_> {
             rest.drain(..len);
         }
         if is_last {
-            out.extend_from_slice(if *is_text { b"\"" } else { b"\"}" });
+            out.extend_from_slice(match form {
+                Spelled::Text => b"\"",
+                Spelled::Base64 => b"\"}",
+            });
             *spelling = None;
         }
         Ok(())

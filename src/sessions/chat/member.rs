@@ -23,7 +23,7 @@ use crate::sessions::core::{Core, SIGNALLED};
 use crate::sessions::input::InputReader;
 use crate::sessions::services::{Breach, Losses, Profile, Stdin, StreamService};
 use crate::sessions::session::ShutdownMode;
-use crate::sessions::streams::{Context, Dialer, Flow, Redial, StreamSession, lost};
+use crate::sessions::streams::{Context, Dialer, EndMode, Flow, Redial, StreamSession, lost};
 use crate::sessions::timers;
 
 /// What a member has for the host and shows of it.
@@ -304,7 +304,7 @@ impl StreamService for MemberService {
         !self.waiting.is_empty()
     }
 
-    fn abort(&mut self, context: &mut Context<'_>, _reason: CloseReason, _at_once: bool) {
+    fn abort(&mut self, context: &mut Context<'_>, _how: EndMode, _reason: CloseReason) {
         context.pool.disarm(TimerKey::global(timers::CHAT));
     }
 }

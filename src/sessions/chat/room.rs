@@ -23,7 +23,7 @@ use crate::sessions::core::{Core, GRACE, SIGNALLED};
 use crate::sessions::input::InputReader;
 use crate::sessions::services::{Breach, Losses, Profile, Stdin, StreamService};
 use crate::sessions::session::ShutdownMode;
-use crate::sessions::streams::{Admission, Backlog, Context, Flow, StreamSession};
+use crate::sessions::streams::{Admission, Backlog, Context, EndMode, Flow, StreamSession};
 use crate::sessions::timers;
 
 /// The member number of the user, who has no connection.
@@ -343,7 +343,7 @@ impl StreamService for RoomService {
         }
     }
 
-    fn abort(&mut self, context: &mut Context<'_>, _reason: CloseReason, _at_once: bool) {
+    fn abort(&mut self, context: &mut Context<'_>, _how: EndMode, _reason: CloseReason) {
         context.pool.disarm(TimerKey::global(timers::CHAT));
     }
 }

@@ -71,7 +71,7 @@ impl Console {
         if self.reporter.sums_due().is_some() {
             self.begin_line_for_event(pool);
         }
-        self.reporter.report_sums(false);
+        self.reporter.report_due_sums();
         if let Some(after) = self.reporter.sums_due() {
             pool.arm(TimerKey::global(timers::SUMS), after);
         }

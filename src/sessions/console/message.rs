@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use crate::framing::{Frame, FrameError};
-use crate::protocol::output::{self, Shown, Written};
+use crate::protocol::output::{self, Controls, Shown, Written};
 use crate::recording::Direction;
 use crate::report::{Name, Notice};
 
@@ -59,7 +59,10 @@ impl<'a> Message<'a> {
 
     /// Its `data` event.
     pub(super) fn event(&self) -> Notice<'a> {
-        let mut event = Notice::new(Name::Data).peer(self.peer).bytes(self.payload, self.partial);
+        let mut event = Notice::new(Name::Data).peer(self.peer).bytes(self.payload);
+        if self.partial {
+            event = event.partial();
+        }
         if let Some(conn) = self.conn {
             event = event.conn(conn);
         }
@@ -83,12 +86,12 @@ impl<'a> Message<'a> {
 pub(crate) fn write_message(
     form: Written,
     message: &Message<'_>,
-    sanitise: bool,
+    controls: Controls,
     out: &mut Vec<u8>,
 ) {
     // A line of 40 bytes costs 25 ns on its way, and the clock as much once more.
     let time = if form == Written::Dump { SystemTime::now() } else { UNIX_EPOCH };
     let Message { payload, peer, direction, .. } = *message;
     let shown = Shown { payload, direction: direction.unwrap_or(Direction::In), peer, time };
-    output::write(form, &shown, sanitise, out);
+    output::write(form, &shown, controls, out);
 }

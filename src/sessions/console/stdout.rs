@@ -1,4 +1,4 @@
-//! The end of stdout: after the last data, by its reader, or by a failure.
+//! What stdout is for, and its end: after the last data, by its reader, or by a failure.
 
 use std::io::ErrorKind;
 use std::time::SystemTime;
@@ -13,8 +13,22 @@ use crate::protocol::output::Output;
 use crate::protocol::text::bytes_not;
 use crate::report::Name;
 
+/// Where a command has its data go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataTo {
+    Stdout,
+    /// To a child, a file or a peer, or there is none.
+    Elsewhere,
+}
+
+impl DataTo {
+    pub(crate) fn stdout_if(is_used: bool) -> Self {
+        if is_used { Self::Stdout } else { Self::Elsewhere }
+    }
+}
+
 /// What the end of stdout means for the run.
-pub(crate) enum StdoutEnd {
+pub enum StdoutEnd {
     /// Everything was written.
     Flushed,
     /// Its reader left, which is its right.
@@ -76,7 +90,7 @@ impl Console {
 
     /// stdout has drained, or is not used.
     pub(crate) fn finished(&mut self, pool: &mut Pool, status: Status) {
-        self.reporter.report_sums(true);
+        self.reporter.report_all_sums();
         let summary = self.summary(pool, status);
         match self.form {
             Output::Json => self.reporter.report(&summary),

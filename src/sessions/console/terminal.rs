@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Console, ConsoleEntry, Message, write_message};
 use crate::event_loop::Pool;
-use crate::protocol::output::Written;
+use crate::protocol::output::{Controls, Written};
 use crate::protocol::terminal_text::TerminalText;
 use crate::protocol::text::escape_words;
 
@@ -72,7 +72,7 @@ impl Console {
                 }
                 None => return view.text.show_line(conn, payload, &mut self.pending),
             },
-            form => write_message(form, message, true, &mut self.pending),
+            form => write_message(form, message, Controls::Escaped, &mut self.pending),
         }
         view.text.note_written(&self.pending);
     }

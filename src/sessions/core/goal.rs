@@ -63,9 +63,9 @@ impl GoalState {
         taken.is_ok()
     }
 
-    /// Notes whether a stream without messages has matched, or another loop has enough.
-    pub(super) fn note_match(&mut self, matched: bool) {
-        self.matched |= matched;
+    /// Notes that a stream without messages has matched, or another loop has enough.
+    pub(super) fn note_match(&mut self) {
+        self.matched = true;
     }
 
     /// Whether so many messages are enough, or one of them has matched.

@@ -127,7 +127,7 @@ impl CommandSendService {
 
     /// Something was sent, or waits: arranges for what follows.
     fn go_on(&mut self, context: &mut DatagramContext<'_>) {
-        self.report_all_refused(context, false);
+        self.report_all_refused(context);
         if !context.sockets.is_flushed() {
             let pause = if context.sockets.are_moving() { TRY_AGAIN } else { TRY_STUCK };
             // Commands go on meanwhile, and must not put it off.
@@ -139,11 +139,17 @@ impl CommandSendService {
         }
     }
 
-    /// What the network reports of earlier datagrams; at the end also what no call has returned.
-    fn report_all_refused(&mut self, context: &mut DatagramContext<'_>, is_end: bool) {
+    /// What the network reports of earlier datagrams.
+    fn report_all_refused(&mut self, context: &mut DatagramContext<'_>) {
+        let ids: Vec<Id> = context.sockets.ids().collect();
+        ids.into_iter().for_each(|id| self.report_refused(context, id));
+    }
+
+    /// The same at the end, and what no call has returned.
+    fn report_last_refused(&mut self, context: &mut DatagramContext<'_>) {
         let ids: Vec<Id> = context.sockets.ids().collect();
         for id in ids {
-            if let Some(error) = is_end.then(|| context.pool.take_error(id)).flatten() {
+            if let Some(error) = context.pool.take_error(id) {
                 self.error(context, id, &error);
             }
             self.report_refused(context, id);
@@ -197,7 +203,7 @@ impl CommandSendService {
     fn all_sent(&mut self, context: &mut DatagramContext<'_>) {
         self.drain.look(context);
         if self.ending.is_some() {
-            self.report_all_refused(context, true);
+            self.report_last_refused(context);
         }
         match self.ending {
             Some(AfterFlush::Answers) => self.answers.begin(context),
@@ -378,7 +384,7 @@ impl DatagramService for CommandSendService {
     }
 
     fn closing(&mut self, context: &mut DatagramContext<'_>) {
-        self.report_all_refused(context, true);
+        self.report_last_refused(context);
         let deferred: usize = self.deferred.iter().map(|message| message.bytes.len()).sum();
         let unsent = context.sockets.queued() + deferred;
         match self.drain.failure(unsent) {

@@ -12,7 +12,7 @@ use super::datagrams::{FullPeer, GroupInterface, PeerAdmission, Sockets, Unanswe
 use super::input::InputReader;
 use super::services::{Activity, Profile, Remains, StreamService};
 use super::session::ShutdownMode;
-use super::streams::{Admission, Backlog, Context, Flow, StreamSession};
+use super::streams::{Admission, Backlog, Context, EndMode, Flow, StreamSession};
 use super::timers;
 use crate::close::CloseReason;
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, TimerKey};
@@ -291,7 +291,7 @@ impl StreamService for EchoService {
         self.delay_queue.has(id)
     }
 
-    fn abort(&mut self, context: &mut Context<'_>, _reason: CloseReason, _at_once: bool) {
+    fn abort(&mut self, context: &mut Context<'_>, _how: EndMode, _reason: CloseReason) {
         self.delay_queue.clear();
         self.sockets.clear_queues();
         self.close_sockets_if_done(context);

@@ -14,7 +14,7 @@ use super::datagrams::{DatagramOutcome, DatagramPayload, Outbox};
 use super::input::InputReader;
 use super::services::{Losses, Profile, Remains, StreamService};
 use super::session::ShutdownMode;
-use super::streams::{Context, Dialer, Flow, StreamSession};
+use super::streams::{Context, Dialer, EndMode, Flow, StreamSession};
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
@@ -289,7 +289,7 @@ impl StreamService for PingService {
         }
     }
 
-    fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason, _at_once: bool) {
+    fn abort(&mut self, context: &mut Context<'_>, _how: EndMode, reason: CloseReason) {
         self.report_result(context);
         self.targets.iter().for_each(|(id, _)| context.pool.abort(id, reason));
     }

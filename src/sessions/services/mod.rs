@@ -36,13 +36,14 @@ use super::children::Program;
 use super::config::{Common, Dialing, Handling, Replay, Route, Wire};
 use super::console::Message;
 use super::core::Core;
-use super::streams::{Context, Flow, NewConnection, Redial};
+use super::streams::{Context, EndMode, Flow, NewConnection, Redial};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool};
 use crate::framing::{FrameError, Framer, Framing};
 use crate::kind::Kind;
 use crate::protocol::relay::InputState;
+use crate::recording::Role;
 
 use proxy::Proxy;
 use replay::Playback;
@@ -240,9 +241,8 @@ pub(crate) trait StreamService {
         false
     }
 
-    /// The run gives up, and closes the connections. What is queued on the service's own channels
-    /// still goes out, unless they are to close `at_once`.
-    fn abort(&mut self, _context: &mut Context<'_>, _reason: CloseReason, _at_once: bool) {}
+    /// The run gives up, and closes the connections. The service's own channels close as they do.
+    fn abort(&mut self, _context: &mut Context<'_>, _how: EndMode, _reason: CloseReason) {}
 
     /// Whether the service closes a connection by itself, later in the end of the run.
     fn keeps(&self, _id: Id) -> bool {
@@ -293,7 +293,7 @@ pub(super) fn of(
     encoder: MessageEncoder,
 ) -> Result<Box<dyn StreamService>, Failure> {
     if let Some(replay) = replay {
-        return Ok(Box::new(Playback::new(replay, false)));
+        return Ok(Box::new(Playback::new(replay, Role::Accepted)));
     }
     Ok(match handling {
         Handling::Relay => Box::new(Stdio),
@@ -313,7 +313,7 @@ pub(super) fn of_client(
     probe: Option<(Option<&Route>, Dialing)>,
 ) -> Box<dyn StreamService> {
     match (replay, exec) {
-        (Some(replay), _) => Box::new(Playback::new(replay, true)),
+        (Some(replay), _) => Box::new(Playback::new(replay, Role::Connected)),
         (None, Some(program)) => Box::new(Proxy::exec(program)),
         (None, None) => match probe {
             Some((route, dialing)) => Box::new(PortProbe::new(route, dialing)),

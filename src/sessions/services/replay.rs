@@ -14,19 +14,20 @@ use crate::event_loop::{CloseMode, End, Event, Id, IdMap, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::relay::InputState;
 use crate::protocol::replay::{Conversation, Conversations, Next, Send};
+use crate::recording::Role;
 use crate::sessions::config::Replay;
 use crate::sessions::console::Message;
 use crate::sessions::core::{Core, GRACE};
 use crate::sessions::session::ShutdownMode;
-use crate::sessions::streams::{Context, Flow, Redial};
+use crate::sessions::streams::{Context, EndMode, Flow, Redial};
 use crate::sessions::timers;
 
 /// The recorded conversations, and which connection plays which.
 pub(super) struct Playback {
     conversations: Conversations,
     clients: IdMap<Client>,
-    /// The connections are dialed, one after the other.
-    dials: bool,
+    /// Connections are accepted, or dialed, one after the other.
+    role: Role,
 }
 
 struct Client {
@@ -36,10 +37,9 @@ struct Client {
 }
 
 impl Playback {
-    /// Plays the part of a server, or with `dials` that of clients.
-    pub(super) fn new(replay: &Replay, dials: bool) -> Self {
+    pub(super) fn new(replay: &Replay, role: Role) -> Self {
         let conversations = Conversations::new(&replay.scripts, replay.timing);
-        Self { conversations, clients: IdMap::default(), dials }
+        Self { conversations, clients: IdMap::default(), role }
     }
 
     /// Takes what a client sent, and sends what is due then.
@@ -103,7 +103,7 @@ impl Playback {
 
     /// Where one connection follows the other, none follows one that failed.
     fn end_dialing(&self, context: &mut Context<'_>) {
-        if self.dials {
+        if self.role == Role::Connected {
             context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
         }
     }
@@ -117,9 +117,9 @@ impl StreamService for Playback {
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {
         let title = context.streams.table.get(id).map(|client| client.title()).unwrap_or_default();
-        let conversation = match self.dials {
-            true => self.conversations.begin_next(context.pool.now()),
-            false => Conversation::undecided(),
+        let conversation = match self.role {
+            Role::Connected => self.conversations.begin_next(context.pool.now()),
+            Role::Accepted | Role::Bound => Conversation::undecided(),
         };
         self.clients.insert(id, Client { title, conversation });
         // A recorded conversation may begin with what this side sends.
@@ -159,9 +159,9 @@ impl StreamService for Playback {
             None => cause.to_owned(),
         };
         let title = client.title.as_str();
-        let (status, kind) = match self.dials {
-            true => (Status::Timeout, Kind::Timeout),
-            false => (Status::Unmet, Kind::Replay),
+        let (status, kind) = match self.role {
+            Role::Connected => (Status::Timeout, Kind::Timeout),
+            Role::Accepted | Role::Bound => (Status::Unmet, Kind::Replay),
         };
         let failure = Failure::new(status, kind, "replay", title, cause);
         self.fail(context, id, &failure);
@@ -195,7 +195,7 @@ impl StreamService for Playback {
     }
 
     /// `--timeout` reports what every conversation still waits for.
-    fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason, _at_once: bool) {
+    fn abort(&mut self, context: &mut Context<'_>, _how: EndMode, reason: CloseReason) {
         if reason.detail != Detail::Timeout {
             return;
         }

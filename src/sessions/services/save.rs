@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Profile, StreamService, UNSERVED};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, IdMap};
-use crate::protocol::output::{Output, Written};
+use crate::protocol::output::{Controls, Output, Written};
 use crate::sessions::console::{Message, write_message};
 use crate::sessions::streams::{Context, Flow};
 
@@ -61,7 +61,7 @@ impl StreamService for Save {
         }
         if let Some(file) = self.files.get_mut(id) {
             self.scratch.clear();
-            write_message(self.form, message, false, &mut self.scratch);
+            write_message(self.form, message, Controls::Kept, &mut self.scratch);
             // A regular file is always ready, and epoll(7) takes none: this waits for the disk.
             self.failed = file.write_all(&self.scratch).err();
         }

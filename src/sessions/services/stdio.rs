@@ -80,7 +80,7 @@ impl Hub {
             }
         };
         self.joined.clear();
-        context.streams.broadcast(context.core, context.pool, Some(from), &piece, count);
+        context.broadcast(from, &piece, count);
     }
 }
 
@@ -98,7 +98,7 @@ impl StreamService for Hub {
         let appended = match message.wire {
             Some(Ok(wire)) => {
                 self.pass_on(context, id);
-                return context.streams.broadcast(context.core, context.pool, Some(id), wire, 1);
+                return context.broadcast(id, wire, 1);
             }
             Some(Err(error)) => Err(error.clone()),
             None => self.encoder.append(message.payload, &mut self.joined),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Connection, Scope, Streams, lost};
+use super::{Author, Connection, Scope, Streams, lost};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
@@ -60,6 +60,12 @@ impl<'a> Context<'a> {
     /// Notes what became of a send to one connection, by the rules for slow ones.
     pub(crate) fn sent(&mut self, id: Id, outcome: SendOutcome) {
         self.streams.sent(self.core, self.pool, id, outcome);
+    }
+
+    /// Sends a piece of so many messages, which a connection has sent, to every other one of the run.
+    pub(crate) fn broadcast(&mut self, from: Id, piece: &Bytes, messages: u64) {
+        let author = Author::Connection(from);
+        self.streams.broadcast(self.core, self.pool, author, (piece, messages));
     }
 
     /// A terminal shows who sends what as soon as there are several connections.

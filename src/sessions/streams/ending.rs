@@ -46,7 +46,7 @@ pub(crate) fn lost(peer: String, kind: Kind, end: &End, left: u64) -> Failure {
 
 /// How the connections of a run are closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EndMode {
+pub(crate) enum EndMode {
     InOrder,
     GiveUp,
     AtOnce,
@@ -87,7 +87,8 @@ pub(super) fn close(pool: &mut Pool, ids: &[(Id, bool)], how: EndMode, reason: C
     for &(id, is_cut) in ids {
         match how {
             EndMode::InOrder if !is_cut => pool.close(id, reason, CloseMode::Linger),
-            EndMode::InOrder | EndMode::GiveUp => pool.give_up(id, reason, is_cut),
+            EndMode::InOrder | EndMode::GiveUp if is_cut => pool.cut(id, reason),
+            EndMode::InOrder | EndMode::GiveUp => pool.give_up(id, reason),
             EndMode::AtOnce if is_cut => pool.reset(id, reason),
             EndMode::AtOnce => pool.abort(id, reason),
         }

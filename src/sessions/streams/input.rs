@@ -7,7 +7,9 @@ use std::io;
 use bytes::Bytes;
 
 use super::commands::Commanded;
-use super::{Connection, Context, Dialer, Flow, StreamSession, frames, linking, reads, refusing};
+use super::{
+    Author, Connection, Context, Dialer, Flow, StreamSession, frames, linking, reads, refusing,
+};
 use crate::close::CloseReason;
 use crate::error::{Failure, HandshakeError, plain};
 use crate::event_loop::{End, Id, Pool, SendOutcome};
@@ -134,7 +136,7 @@ impl StreamSession {
             }
             _ => {
                 let piece = Bytes::copy_from_slice(bytes);
-                self.streams.broadcast(&mut self.core, pool, None, &piece, messages);
+                self.streams.broadcast(&mut self.core, pool, Author::Run, (&piece, messages));
             }
         }
     }
@@ -307,7 +309,9 @@ impl StreamSession {
             // full read there is more to read already.
             pool.acknowledge(id);
         }
-        self.core.note_match(receiver.has_matched());
+        if receiver.has_matched() {
+            self.core.note_match();
+        }
         if let Some(name) = name {
             self.streams.peer_name = name;
         }

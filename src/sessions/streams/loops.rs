@@ -21,11 +21,31 @@ pub(crate) struct NewConnection {
     pub(crate) local: Endpoint,
 }
 
+/// Who has sent what every connection gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Author {
+    /// A connection, which does not get it itself.
+    Connection(Id),
+    /// A connection of another loop.
+    OtherLoop,
+    /// The run, with its input.
+    Run,
+}
+
+impl Author {
+    /// The same for the other loops.
+    pub(crate) fn elsewhere(self) -> Self {
+        match self {
+            Self::Connection(_) | Self::OtherLoop => Self::OtherLoop,
+            Self::Run => Self::Run,
+        }
+    }
+}
+
 /// The other loops of a run.
 pub(crate) trait OtherLoops {
-    /// Sends a piece of so many messages to all connections of theirs; with `by_peer` a connection
-    /// of this loop has sent it.
-    fn broadcast(&mut self, piece: &Bytes, messages: u64, by_peer: bool);
+    /// Sends a piece of so many messages to all connections of theirs.
+    fn broadcast(&mut self, author: Author, piece: &Bytes, messages: u64);
 
     /// Whether one of them has not taken much of what was sent to it.
     fn are_full(&self) -> bool;
@@ -101,9 +121,9 @@ impl ServingLoop<'_> {
     }
 
     /// Sends what another loop passes on to all connections of this one.
-    pub(crate) fn broadcast(self, pool: &mut Pool, piece: &Bytes, messages: u64, by_peer: bool) {
+    pub(crate) fn broadcast(self, pool: &mut Pool, author: Author, piece: &Bytes, messages: u64) {
         let StreamSession { core, streams, .. } = &mut *self.0;
-        streams.broadcast_here(core, pool, (None, by_peer), (piece, messages));
+        streams.broadcast_here(core, pool, author, (piece, messages));
         self.0.event_done(pool);
     }
 

@@ -252,8 +252,7 @@ impl StreamSession {
     /// Stops listening, gives the input up, and cuts off what is not queued yet.
     pub(super) fn give_up(&mut self, pool: &mut Pool, how: EndMode, reason: CloseReason) {
         self.wind_up(pool, how, reason);
-        let at_once = how == EndMode::AtOnce;
-        self.with(pool, |service, context| service.abort(context, reason, at_once));
+        self.with(pool, |service, context| service.abort(context, how, reason));
     }
 
     fn wind_up(&mut self, pool: &mut Pool, how: EndMode, reason: CloseReason) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Connection, Flow, Scope, Streams};
+use super::{Author, Connection, Flow, Scope, Streams};
 use crate::close::CloseReason;
 use crate::event_loop::{Id, IdMap, Pool, SendOutcome, TimerKey};
 use crate::kind::Kind;
@@ -164,14 +164,13 @@ impl SlowPolicy {
         !connection.send.skips()
     }
 
-    /// Notes what became of a send to a connection, one of `count`; with `by_peer` another one
-    /// sent it.
+    /// Notes what became of a send to a connection, one of `count`.
     pub(super) fn sent(
         &mut self,
         core: &mut Core,
         pool: &mut Pool,
         (id, connection): (Id, &mut Connection),
-        (count, by_peer): (usize, bool),
+        (count, author): (usize, Author),
         outcome: SendOutcome,
     ) {
         if outcome != SendOutcome::Full || connection.send.is_full() {
@@ -179,6 +178,7 @@ impl SlowPolicy {
         }
         let (since, (acknowledged, _)) = (pool.now(), pool.acknowledged(id));
         self.set((id, connection), SendState::Full);
+        let by_peer = author != Author::Run;
         self.stuck.insert(id, Stuck { since, acknowledged, by_peer });
         match self.flow {
             // Its own requests fill its queue. Unread it stops asking, and nobody else waits for
@@ -273,38 +273,41 @@ impl Streams {
         self.slow.is_blocking() || self.others.as_ref().is_some_and(|others| others.are_full())
     }
 
-    /// Sends a piece of so many messages to every connection of the run but `from`.
+    /// Sends a piece of so many messages to every connection of the run but its author.
     pub(crate) fn broadcast(
         &mut self,
         core: &mut Core,
         pool: &mut Pool,
-        from: Option<Id>,
-        piece: &Bytes,
-        messages: u64,
+        author: Author,
+        (piece, messages): (&Bytes, u64),
     ) {
         if let Some(others) = &mut self.others {
-            others.broadcast(piece, messages, from.is_some());
+            others.broadcast(author, piece, messages);
         }
-        self.broadcast_here(core, pool, (from, from.is_some()), (piece, messages));
+        self.broadcast_here(core, pool, author, (piece, messages));
     }
 
-    /// Sends a piece of so many messages to every connection of this loop but `from`. A connection that
-    /// sent it does not count as one that suffers from a slow one: it is the one to wait.
+    /// Sends a piece of so many messages to every connection of this loop but its author, which does
+    /// not count as one that suffers from a slow one: it is the one to wait.
     pub(super) fn broadcast_here(
         &mut self,
         core: &mut Core,
         pool: &mut Pool,
-        (from, by_peer): (Option<Id>, bool),
+        author: Author,
         (piece, messages): (&Bytes, u64),
     ) {
-        let is_here = from.is_some_and(|from| self.table.contains(from));
-        let is_counted = is_here || (by_peer && from.is_none());
+        let is_counted = match author {
+            Author::Connection(id) => self.table.contains(id),
+            Author::OtherLoop => true,
+            Author::Run => false,
+        };
         let count = self.count() - usize::from(is_counted && self.count() > 0);
-        for (id, connection) in self.table.iter_mut().filter(|(id, _)| Some(*id) != from) {
+        for (id, connection) in
+            self.table.iter_mut().filter(|(id, _)| author != Author::Connection(*id))
+        {
             if self.slow.keeps_up(core, pool, (id, connection), count, messages) {
                 let outcome = pool.send_shared(id, piece.clone());
-                let feed = (count, by_peer);
-                self.slow.sent(core, pool, (id, connection), feed, outcome);
+                self.slow.sent(core, pool, (id, connection), (count, author), outcome);
             }
         }
         self.check();
@@ -332,7 +335,7 @@ impl Streams {
         };
         let count = self.count();
         if let Some(connection) = self.table.get_mut(id) {
-            self.slow.sent(core, pool, (id, connection), (count, false), outcome);
+            self.slow.sent(core, pool, (id, connection), (count, Author::Run), outcome);
         }
     }
 

@@ -16,8 +16,8 @@ use crate::protocol::text::{bytes_not, number};
 use crate::report::Notice;
 use crate::sessions::children::{ChildPurpose, Program};
 use crate::sessions::config::Route;
-use crate::sessions::console::Message;
-use crate::sessions::streams::{Context, Flow, Scope};
+use crate::sessions::console::{Console, Message};
+use crate::sessions::streams::{Context, EndMode, Flow, Scope};
 
 use exec::ExecChildren;
 use forward::UpstreamDialer;
@@ -71,14 +71,19 @@ impl Proxy {
         }
     }
 
-    /// Shows what has passed, or as much of it as there is room for.
-    fn show_passing(&mut self, context: &mut Context<'_>, is_all: bool) {
+    /// Shows what has passed, as much of it as there is room for.
+    fn show_passing(&mut self, context: &mut Context<'_>) {
+        self.show_while(context, |console| !console.is_full());
+    }
+
+    /// Shows what has passed while the console is to have it.
+    fn show_while(&mut self, context: &mut Context<'_>, goes_on: impl Fn(&Console) -> bool) {
         let Context { core, pool, .. } = context;
         if !core.console.shows_passing() {
             // Nobody looks any more, and the relays go on.
             return pool.end_taps();
         }
-        while is_all || !core.console.is_full() {
+        while goes_on(&core.console) {
             let Some(Tapped { id, direction, bytes }) = pool.take_tapped() else { break };
             if let Some((number, peer)) = self.watched.get(id) {
                 let (conn, direction) = (Some(*number), Some(direction));
@@ -167,7 +172,7 @@ impl StreamService for Proxy {
                 is_upstream
             }
             Event::Tapped => {
-                self.show_passing(context, false);
+                self.show_passing(context);
                 true
             }
             Event::Signal(Signal::Child) => {
@@ -180,14 +185,14 @@ impl StreamService for Proxy {
 
     fn resume(&mut self, context: &mut Context<'_>) {
         if !self.watched.is_empty() {
-            self.show_passing(context, false);
+            self.show_passing(context);
         }
     }
 
     /// The connection is gone, and its upstream is orphaned.
     fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
         if self.watched.contains(id) {
-            self.show_passing(context, true);
+            self.show_while(context, |_| true);
             self.watched.remove(id);
         }
         match &mut self.upstreams {
@@ -202,13 +207,13 @@ impl StreamService for Proxy {
     fn end(&mut self, context: &mut Context<'_>) {
         if context.streams.scope() == Scope::Connection {
             self.stop(context);
-            self.relays.close(context.pool, CloseReason::HOST, false);
+            self.relays.close(context.pool, EndMode::GiveUp, CloseReason::HOST);
         }
     }
 
-    fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason, at_once: bool) {
+    fn abort(&mut self, context: &mut Context<'_>, how: EndMode, reason: CloseReason) {
         self.stop(context);
-        self.relays.close(context.pool, reason, at_once);
+        self.relays.close(context.pool, how, reason);
     }
 
     /// A connection whose upstream has not ended is still owed data.

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use crate::close::{Cause, CloseReason, Detail};
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool};
+use crate::sessions::streams::EndMode;
 
 /// The end of a connection whose upstream sends no more.
 const UPSTREAM_DONE: CloseReason = CloseReason::new(Cause::Host, Detail::Fin);
@@ -231,15 +232,16 @@ impl Relays {
         self.relays.get(&client).is_some_and(Relay::has_ended)
     }
 
-    /// Closes all upstreams: with what is queued for them, unless `at_once`. One whose connection has
-    /// not sent FIN sees that it was cut.
-    pub(super) fn close(&mut self, pool: &mut Pool, reason: CloseReason, at_once: bool) {
+    /// Closes all upstreams; nothing is awaited of them. One whose connection has not sent FIN sees
+    /// that it was cut.
+    pub(super) fn close(&mut self, pool: &mut Pool, how: EndMode, reason: CloseReason) {
         for (channel, client) in self.clients.iter() {
             let is_cut = self.relays.get(client).is_none_or(|relay| !relay.client_ended);
-            match (at_once, is_cut) {
-                (false, _) => pool.give_up(channel, reason, is_cut),
-                (true, true) => pool.reset(channel, reason),
-                (true, false) => pool.abort(channel, reason),
+            match (how, is_cut) {
+                (EndMode::AtOnce, true) => pool.reset(channel, reason),
+                (EndMode::AtOnce, false) => pool.abort(channel, reason),
+                (EndMode::InOrder | EndMode::GiveUp, true) => pool.cut(channel, reason),
+                (EndMode::InOrder | EndMode::GiveUp, false) => pool.give_up(channel, reason),
             }
         }
     }
