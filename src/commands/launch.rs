@@ -72,9 +72,7 @@ impl Launch {
         let pool = self.pool();
         let reporter = Reporter::new(common.output.report.clone());
         let mut console = Console::open(pool, reporter, common.output.form, data)?;
-        if common.output.is_raw {
-            console.show_raw();
-        }
+        console.view.is_raw = common.output.is_raw;
         claim_stdout(common, &mut console)?;
         Ok((console, InputReader::open(pool, common)?))
     }

@@ -3,7 +3,8 @@
 //!
 //! It owns the stdout channel and the totals of the run. It knows nothing of connections.
 
-mod hooked;
+mod ending;
+mod events;
 mod long;
 mod message;
 mod stdout;
@@ -12,20 +13,20 @@ mod totals;
 mod uplink;
 
 use std::io;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
 use super::hooks::{HookOutput, Hooks};
 use super::timers;
-use crate::error::{Failure, Status};
-use crate::event_loop::stdio::{self, StdioKind};
-use crate::event_loop::{Directions, Id, Pool, SendOutcome, TimerKey, Traffic, Transport};
-use crate::kind::Kind;
+use crate::error::Failure;
+use crate::event_loop::stdio::StdioKind;
+use crate::event_loop::{Id, Pool, TimerKey, Transport};
 use crate::protocol::output::{self, Controls, Output, Written};
-use crate::report::{INTERVAL, Moved, Name, Notice, Reporter};
+use crate::report::{Name, Notice, Reporter, Settings};
 
-use long::LongEvents;
+use long::{LONG, LongEvents};
+use stdout::Stdout;
 use terminal::TerminalView;
 
 pub use message::Message;
@@ -42,23 +43,16 @@ const MANY: usize = 64 * 1024;
 
 /// stdout, stderr, and the totals.
 pub struct Console {
-    reporter: Reporter,
+    pub(crate) reporter: Reporter,
     form: Output,
-    stdout: Option<Id>,
+    stdout: Stdout,
     /// The recording goes to stdout.
     is_record: bool,
     /// stdout shows what passes, which goes on without it.
     pub(crate) is_view: bool,
-    /// What stdout is, where it is used.
-    kind: StdioKind,
-    terminal: bool,
-    /// How a terminal shows what is received.
-    view: TerminalView,
+    pub(crate) view: TerminalView,
     /// Whether a `data` event is for anybody; it is asked for each message.
     shows_data: bool,
-    full: bool,
-    /// Gives up the descriptor of stdout, once the channel is gone.
-    release: fn(StdioKind),
     /// Written forms that wait for the end of a burst.
     pending: Vec<u8>,
     long: LongEvents,
@@ -82,20 +76,12 @@ impl Console {
         form: Output,
         data: DataTo,
     ) -> Result<Self, Failure> {
-        let wanted = match form {
-            Output::Json => true,
-            Output::Written(_) => data == DataTo::Stdout,
-            Output::None => false,
+        let form = match form {
+            Output::Written(_) if data == DataTo::Elsewhere => Output::None,
+            form => form,
         };
-        if !wanted {
-            return Ok(Self::over(pool, reporter, Output::None, None, StdioKind::Device));
-        }
-        let fail = |error: io::Error| Failure::io(Status::Local, "write to", "stdout", &error);
-        let (transport, kind) = stdio::output().map_err(|error| {
-            fail(error).fix("redirect it, as with >/dev/null, or choose --output none")
-        })?;
-        let console = Self::on(pool, reporter, form, transport, kind).map_err(fail)?;
-        Ok(Self { release: stdio::release_output, ..console })
+        let stdout = if form == Output::None { Stdout::unused() } else { Stdout::open(pool)? };
+        Ok(Self::over(pool, reporter, form, stdout))
     }
 
     /// A console on a transport of the caller's, which stands for a stdout of this kind.
@@ -109,29 +95,30 @@ impl Console {
         transport: Box<dyn Transport>,
         kind: StdioKind,
     ) -> io::Result<Self> {
-        let stdout = pool.add_channel(transport, Directions::Write)?;
-        Ok(Self::over(pool, reporter, form, Some(stdout), kind))
+        let stdout = Stdout::on(pool, transport, kind)?;
+        Ok(Self::over(pool, reporter, form, stdout))
     }
 
-    fn over(
-        pool: &Pool,
-        reporter: Reporter,
-        form: Output,
-        stdout: Option<Id>,
-        kind: StdioKind,
-    ) -> Self {
+    /// The console of a loop beside the one that has stdout and stderr.
+    pub(crate) fn remote(pool: &Pool, of: RemoteForm, uplink: Box<dyn Uplink>) -> Self {
+        let RemoteForm { settings, form, is_terminal, is_raw } = of;
+        // All lines that it prepares go elsewhere.
+        let reporter = Reporter::to(settings, |_| {});
+        let mut view = TerminalView::new(is_terminal);
+        view.is_raw = is_raw;
+        let console = Self::over(pool, reporter, form, Stdout::unused());
+        Self { view, uplink: Some(uplink), ..console }
+    }
+
+    fn over(pool: &Pool, reporter: Reporter, form: Output, stdout: Stdout) -> Self {
         let mut console = Self {
             reporter,
             form,
-            stdout,
             is_record: false,
             is_view: false,
-            kind,
-            terminal: kind == StdioKind::Terminal,
-            view: TerminalView::default(),
+            view: TerminalView::new(stdout.is_terminal()),
+            stdout,
             shows_data: false,
-            full: false,
-            release: |_| {},
             pending: Vec::new(),
             long: LongEvents::default(),
             clock: None,
@@ -144,14 +131,56 @@ impl Console {
         console
     }
 
+    /// What the consoles of other loops have to know.
+    pub(crate) fn remote_form(&self, settings: &Settings) -> RemoteForm {
+        let TerminalView { is_on: is_terminal, is_raw, .. } = self.view;
+        RemoteForm { settings: settings.clone(), form: self.form, is_terminal, is_raw }
+    }
+
+    /// The queue to the console of the run, where that is in another loop.
+    pub(crate) fn uplink(&mut self) -> Option<&mut (dyn Uplink + 'static)> {
+        self.uplink.as_deref_mut()
+    }
+
+    /// Whether the console of the run is in another loop.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.uplink.is_some()
+    }
+
+    /// Does what another loop has for the console.
+    pub(crate) fn take_entry(&mut self, pool: &mut Pool, entry: &ConsoleEntry) {
+        match entry {
+            ConsoleEntry::Line(line) => {
+                self.begin_line_for_event(pool);
+                self.reporter.take(line.clone());
+                self.arm_sums(pool);
+            }
+            ConsoleEntry::Output(bytes) => {
+                if !self.long.is_empty() {
+                    self.pending.extend_from_slice(bytes);
+                } else if self.view.is_on {
+                    self.view.note_written(bytes);
+                    self.write(pool, bytes);
+                } else {
+                    self.stdout.send_shared(pool, bytes);
+                }
+            }
+            ConsoleEntry::Text { conn, form, text } => {
+                self.view.show_text(*form, *conn, text, &mut self.pending);
+                self.commit(pool);
+            }
+            ConsoleEntry::Hook(name, line) => self.hooks.queue(pool, *name, line),
+        }
+    }
+
     /// Whether `id` is stdout.
     pub(crate) fn is(&self, id: Id) -> bool {
-        self.stdout == Some(id)
+        self.stdout.id() == Some(id)
     }
 
     /// Whether data goes to stdout, or the recording.
     pub(crate) fn uses_stdout(&self) -> bool {
-        self.stdout.is_some() || self.is_record
+        self.stdout.is_used() || self.is_record
     }
 
     /// Whether the recording goes to stdout.
@@ -161,91 +190,37 @@ impl Console {
 
     /// Notes that the recording goes to stdout, where no data does.
     pub(crate) fn is_recorded_to_stdout(&mut self) {
-        debug_assert!(self.stdout.is_none());
+        debug_assert!(!self.stdout.is_used());
         self.is_record = true;
     }
 
     /// stdout, where what is received is written to it unchanged, and shown nowhere else.
     pub(crate) fn verbatim(&self) -> Option<Id> {
-        let is_bare = self.form == Output::Written(Written::Raw) && !self.terminal;
-        self.stdout.filter(|_| is_bare && !self.shows_data && self.pending.is_empty())
+        let is_bare = self.form == Output::Written(Written::Raw) && !self.view.is_on;
+        self.stdout.id().filter(|_| is_bare && !self.shows_data && self.pending.is_empty())
     }
 
     /// Whether stdout or the hooks take no more for now: what feeds them must be paused.
     pub(crate) fn is_full(&self) -> bool {
         let is_behind = self.uplink.as_ref().is_some_and(|uplink| uplink.is_full());
-        self.full || is_behind || self.is_crowded() || self.hooks.are_full()
+        self.stdout.is_full() || is_behind || self.is_crowded() || self.hooks.are_full()
+    }
+
+    /// Whether stdout shows what passes to people, which goes on without it.
+    pub(crate) fn shows_as_text(&self) -> bool {
+        self.is_view && self.form != Output::Json
+    }
+
+    /// Whether what passes a relay is for anybody.
+    pub(crate) fn shows_passing(&self) -> bool {
+        let is_written = matches!(self.form, Output::Written(_));
+        self.shows_data || is_written && (self.stdout.is_used() || self.is_remote())
     }
 
     /// stdout takes data again.
     pub(crate) fn drained(&mut self, pool: &mut Pool) {
-        self.full = false;
+        self.stdout.drained();
         self.continue_long(pool);
-    }
-
-    /// Reports an event.
-    #[cold]
-    pub(crate) fn report(&mut self, pool: &mut Pool, event: &Notice<'_>) {
-        self.report_batched(pool, event);
-        if self.form == Output::Json {
-            self.commit(pool);
-        }
-    }
-
-    /// Reports an event that is one of many; [`Console::commit`] ends the burst.
-    pub(crate) fn report_batched(&mut self, pool: &mut Pool, event: &Notice<'_>) {
-        self.show(pool, event);
-        self.fire(pool, event);
-    }
-
-    /// Shows an event wherever events go, except to its hooks.
-    fn show(&mut self, pool: &mut Pool, event: &Notice<'_>) {
-        if let Some(uplink) = &mut self.uplink {
-            if !uplink::is_of_the_run(event.name())
-                && let Some(line) = self.reporter.prepare(event)
-            {
-                uplink.send(ConsoleEntry::Line(line));
-            }
-            return self.show_on_stdout(event);
-        }
-        // The program that asked reads the answer, which may have a thousand lines.
-        let is_answer = matches!(event.name(), Name::List | Name::Stats);
-        if !(is_answer && self.form == Output::Json) {
-            if self.reporter.shows(event.name()) {
-                self.begin_line_for_event(pool);
-            }
-            self.reporter.report(event);
-            if let Some(after) = self.reporter.sums_due() {
-                pool.arm_once(TimerKey::global(timers::SUMS), after);
-            }
-        }
-        self.show_on_stdout(event);
-    }
-
-    /// Shows an event among the JSON on stdout.
-    fn show_on_stdout(&mut self, event: &Notice<'_>) {
-        let is_elsewhere = self.uplink.is_some() && uplink::is_of_the_run(event.name());
-        if self.form == Output::Json && self.reporter.selects(event.name()) && !is_elsewhere {
-            let now = *self.clock.get_or_insert_with(SystemTime::now);
-            self.reporter.json_line(event, now, &mut self.pending);
-        }
-    }
-
-    /// Reports a failure, without ending anything.
-    #[cold]
-    pub(crate) fn report_failure(&mut self, pool: &mut Pool, failure: &Failure) {
-        self.report(pool, &Notice::error(failure));
-    }
-
-    /// Reports a warning.
-    pub(crate) fn warn(&mut self, pool: &mut Pool, kind: Kind, text: &str) {
-        self.report(pool, &Notice::warning(kind, text));
-    }
-
-    /// Whether an event of this name is for anybody. Where it is not, none need be made.
-    pub(crate) fn shows(&self, name: Name) -> bool {
-        let is_written = self.form == Output::Json && self.reporter.selects(name);
-        is_written || self.reporter.shows(name) || self.hooks.want(name)
     }
 
     /// Takes a received message for stdout; [`Console::commit`] ends the burst.
@@ -256,7 +231,14 @@ impl Console {
         }
         match self.form {
             Output::None | Output::Json => {}
-            Output::Written(form) if self.terminal => self.deliver_to_person(form, message),
+            Output::Written(form) if self.view.is_on => match &mut self.uplink {
+                // The cursor is where the loops that share the terminal have left it.
+                Some(uplink) if self.view.is_text(form) => {
+                    let (conn, text) = (message.conn, message.payload.to_vec().into());
+                    uplink.send(ConsoleEntry::Text { conn, form, text });
+                }
+                _ => self.view.show(form, message, &mut self.pending),
+            },
             Output::Written(Written::Raw) if message.payload.len() >= DIRECT => {
                 self.write_directly(pool, message);
             }
@@ -277,12 +259,54 @@ impl Console {
     /// Writes a message by itself, behind what was gathered before it.
     fn write_directly(&mut self, pool: &mut Pool, message: &Message<'_>) {
         self.commit(pool);
-        match (message.made, self.stdout) {
-            (Some(made), Some(stdout)) if made.len() >= MANY => {
-                self.full |= pool.send_shared(stdout, made.clone()) == SendOutcome::Full;
+        match message.made {
+            Some(made) if made.len() >= MANY && self.stdout.is_used() => {
+                self.stdout.send_shared(pool, made);
             }
             _ => self.write(pool, message.payload),
         }
+    }
+
+    /// Takes a message that is long where stdout has events; false for any other.
+    fn deliver_long(&mut self, pool: &mut Pool, message: &Message<'_>) -> bool {
+        let Some(text) = message.made.filter(|made| made.len() >= LONG) else { return false };
+        let is_here = self.form == Output::Json && self.stdout.is_used();
+        if !is_here || !self.reporter.selects(Name::Data) {
+            return false;
+        }
+        if self.reporter.shows(Name::Data) || self.hooks.want(Name::Data) {
+            self.reporter.report(&message.event());
+            self.fire(pool, &message.event());
+        }
+        let before = std::mem::take(&mut self.pending);
+        let event = Message { payload: b"", ..*message };
+        self.show_on_stdout(&event.event().len(text.len()));
+        self.long.push(before, std::mem::take(&mut self.pending), text.clone());
+        self.continue_long(pool);
+        true
+    }
+
+    /// Has the next step of a long event follow in the next turn, unless stdout is full.
+    fn continue_long(&self, pool: &mut Pool) {
+        if !self.long.is_empty() && !self.stdout.is_full() {
+            pool.arm(TimerKey::global(timers::LONG_EVENT), Duration::ZERO);
+        }
+    }
+
+    /// Writes one step of a long event; returns whether what was crowded takes more now.
+    pub(crate) fn write_long(&mut self, pool: &mut Pool) -> bool {
+        let was_crowded = self.is_crowded();
+        let Some(piece) = self.long.next_piece() else { return false };
+        self.write(pool, &piece);
+        if self.long.is_empty() {
+            self.commit(pool);
+        }
+        self.continue_long(pool);
+        was_crowded && !self.is_crowded()
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.long.are_crowded(self.pending.len())
     }
 
     /// Writes what was gathered where it is much: a burst of answers has no end of its own.
@@ -295,12 +319,14 @@ impl Console {
     /// Ends a burst of messages: what was gathered is written.
     pub(crate) fn commit(&mut self, pool: &mut Pool) {
         self.clock = None;
-        if !self.pending.is_empty() && !self.has_long() {
+        if !self.pending.is_empty() && self.long.is_empty() {
             let mut pending = std::mem::take(&mut self.pending);
             self.write(pool, &pending);
             pending.clear();
             self.pending = pending;
-            self.explain_escapes(pool);
+            if let Some(words) = self.view.take_explanation() {
+                self.show_words(pool, words);
+            }
         }
     }
 
@@ -313,87 +339,23 @@ impl Console {
         if let Some(uplink) = &mut self.uplink {
             uplink.send(ConsoleEntry::Output(Bytes::copy_from_slice(bytes)));
         }
-        if let Some(stdout) = self.stdout {
-            if self.terminal && !bytes.ends_with(b"\n") {
-                // Below a line that goes on there is no place for it.
-                self.reporter.end_progress();
-            }
-            let outcome = match self.terminal {
-                true => self.reporter.beside_progress(|| pool.send(stdout, bytes)),
-                false => pool.send(stdout, bytes),
-            };
-            // The loss of stdout was reported by its `Closed`.
-            self.full |= outcome == SendOutcome::Full;
+        if !(self.view.is_on && self.stdout.is_used()) {
+            return self.stdout.send(pool, bytes);
         }
-    }
-
-    /// Begins to show how far the run has come, where there is a terminal to show it on.
-    pub(crate) fn begin_progress(&mut self, pool: &mut Pool, total: Option<u64>) {
-        if self.reporter.begin_progress(total) {
-            pool.arm(TimerKey::global(timers::PROGRESS), INTERVAL);
+        if !bytes.ends_with(b"\n") {
+            // Below a line that goes on there is no place for it.
+            self.reporter.end_progress();
         }
-    }
-
-    /// Shows how far the run has come; `open` is what the connections that still live have moved.
-    pub(crate) fn show_progress(&self, pool: &mut Pool, open: OpenTraffic, passed: u64) {
-        self.reporter.show_progress(&Moved {
-            received: self.totals.received + open.received,
-            sent: self.totals.sent + open.sent,
-            passed,
-        });
-        pool.arm(TimerKey::global(timers::PROGRESS), INTERVAL);
-    }
-
-    /// Adds what a connection moved to the totals.
-    pub(crate) fn count(&mut self, traffic: &Traffic) {
-        self.totals.received += traffic.received;
-        self.totals.sent += traffic.sent;
+        self.reporter.beside_progress(|| self.stdout.send(pool, bytes));
     }
 
     /// The totals as an event. `open` is what the connections that still live have moved.
     pub(crate) fn sums(&self, name: Name, pool: &Pool, open: OpenTraffic) -> Notice<'static> {
-        let event = Notice::new(name)
-            .traffic(self.totals.received + open.received, self.totals.sent + open.sent)
-            .secs(pool.now().saturating_duration_since(self.started));
-        let event = match self.totals.messages {
-            Some((received, sent)) => event.messages(received, sent),
-            None => event,
-        };
-        match self.totals.connections {
-            Some(connections) => event.connections(connections),
-            None => event,
-        }
+        self.totals.sums(name, open, self.age(pool))
     }
 
-    fn summary(&self, pool: &Pool, status: Status) -> Notice<'static> {
-        let mut summary =
-            self.sums(Name::Summary, pool, OpenTraffic::default()).code(u32::from(status.code()));
-        let Totals { unsent, undelivered, .. } = self.totals;
-        if unsent > 0 {
-            summary = summary.unsent(unsent);
-        }
-        if undelivered > 0 {
-            summary = summary.undelivered(undelivered);
-        }
-        summary
-    }
-
-    /// Begins a line that [`Console::show_line`] fills, where there is a terminal to show it on.
-    pub(crate) fn begin_line(&mut self, pool: &mut Pool) {
-        if self.reporter.begin_line() {
-            pool.arm(TimerKey::global(timers::PROGRESS), INTERVAL);
-        }
-    }
-
-    /// Fills the line, and has the next time for it come.
-    pub(crate) fn show_line(&self, pool: &mut Pool, words: String) {
-        self.reporter.show_line(words);
-        pool.arm(TimerKey::global(timers::PROGRESS), INTERVAL);
-    }
-
-    /// Shows a picture, where there is a terminal to show it on.
-    pub(crate) fn show_picture(&mut self, lines: &[String]) {
-        self.reporter.end_progress();
-        self.reporter.show_picture(lines);
+    /// How long the run has lasted.
+    fn age(&self, pool: &Pool) -> Duration {
+        pool.now().saturating_duration_since(self.started)
     }
 }

@@ -202,13 +202,15 @@ impl Core {
             && self.input.is(*id)
             && self.input.progress().source == Source::Terminal
         {
-            self.console.note_typed(bytes);
+            self.console.view.note_typed(bytes);
         }
     }
 
     /// Confirms to a person that ^D was taken, and what goes on.
     pub(crate) fn confirm_end_of_typing(&mut self, pool: &mut Pool, what_follows: &str) {
-        if self.input.progress().source == Source::Terminal && self.console.converses() {
+        if self.input.progress().source == Source::Terminal
+            && self.console.reporter.terminals().converses()
+        {
             self.console.show_words(pool, &format!("^D taken: {what_follows}"));
         }
     }

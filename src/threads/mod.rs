@@ -155,7 +155,7 @@ pub(crate) fn start(
     let numbers = Numbers::shared();
     session.core_mut().numbers = numbers.clone();
     // No loop knows how many clients the others have.
-    session.core_mut().console.mark_clients();
+    session.core_mut().console.view.mark_clients();
     let core = session.core();
     let console = core.console.remote_form(&core.common.output.report);
     ServingLoop(session).replace_service(|profile| {

@@ -12,21 +12,18 @@
 //! What else is for stdout meanwhile comes behind it, and is gathered up to a limit.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
-use super::{Console, Message};
-use crate::event_loop::{Pool, TimerKey};
 use crate::framing::WORK;
-use crate::protocol::output::Output;
-use crate::report::{Name, escape_json};
-use crate::sessions::timers;
+use crate::report::escape_json;
 
 /// A message that was made has so many bytes at least to be written in steps.
-const LONG: usize = 1 << 20;
+pub(super) const LONG: usize = 1 << 20;
 /// Bytes that are gathered behind a long event before whatever makes them has to wait.
 const MOST_BEHIND: usize = 1 << 20;
+/// The field of a text that is empty.
+const EMPTY: &[u8] = b"\"text\":\"\"";
 
 /// The long events that are not written yet.
 #[derive(Default)]
@@ -41,58 +38,33 @@ struct LongEvent {
 }
 
 impl LongEvents {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Bytes of their texts that are not written.
     pub(super) fn bytes(&self) -> usize {
         self.0.iter().map(|event| event.text.len()).sum()
     }
-}
 
-impl Console {
-    /// Takes a message that is long where stdout has events; false for any other.
-    pub(super) fn deliver_long(&mut self, pool: &mut Pool, message: &Message<'_>) -> bool {
-        let Some(text) = message.made.filter(|made| made.len() >= LONG) else { return false };
-        let is_here = self.form == Output::Json && self.stdout.is_some();
-        if !is_here || !self.reporter.selects(Name::Data) {
-            return false;
-        }
-        if self.reporter.shows(Name::Data) || self.hooks.want(Name::Data) {
-            self.reporter.report(&message.event());
-            self.fire(pool, &message.event());
-        }
-        let mut head = std::mem::take(&mut self.pending);
-        let start = head.len();
-        let event = Message { payload: b"", ..*message };
-        self.pending = Vec::new();
-        self.show_on_stdout(&event.event().len(text.len()));
-        head.append(&mut self.pending);
+    /// Whether no more is to come behind them, where so many bytes do already.
+    pub(super) fn are_crowded(&self, behind: usize) -> bool {
+        self.0.len() > 1 || !self.is_empty() && behind >= MOST_BEHIND
+    }
+
+    /// Takes an event, as its line with an empty text, and the text; `before` it other bytes are due.
+    pub(super) fn push(&mut self, before: Vec<u8>, mut line: Vec<u8>, text: Bytes) {
         // Within a string the quotes would be escaped.
-        let at = head.get(start..).and_then(|line| memchr::memmem::find(line, EMPTY));
-        let tail = head.split_off(start + at.unwrap_or(0) + EMPTY.len() - 1);
-        self.long.0.push_back(LongEvent { head, text: text.clone(), tail });
-        self.continue_long(pool);
-        true
+        let at = memchr::memmem::find(&line, EMPTY).unwrap_or(0) + EMPTY.len() - 1;
+        let tail = line.split_off(at.min(line.len()));
+        let mut head = before;
+        head.append(&mut line);
+        self.0.push_back(LongEvent { head, text, tail });
     }
 
-    /// Has the next step follow in the next turn, unless stdout is full.
-    pub(super) fn continue_long(&self, pool: &mut Pool) {
-        if self.has_long() && !self.full {
-            pool.arm(TimerKey::global(timers::LONG_EVENT), Duration::ZERO);
-        }
-    }
-
-    pub(super) fn has_long(&self) -> bool {
-        !self.long.0.is_empty()
-    }
-
-    /// Whether no more is to come behind long events.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.long.0.len() > 1 || self.has_long() && self.pending.len() >= MOST_BEHIND
-    }
-
-    /// Writes on, one step; returns whether what was crowded takes more now.
-    pub(crate) fn write_long(&mut self, pool: &mut Pool) -> bool {
-        let was_crowded = self.is_crowded();
-        let Some(mut event) = self.long.0.pop_front() else { return false };
+    /// What is to be written next, where there is something.
+    pub(super) fn next_piece(&mut self) -> Option<Vec<u8>> {
+        let event = self.0.front_mut()?;
         let mut piece = std::mem::take(&mut event.head);
         let text = &event.text;
         let is_inside = |at: &usize| matches!(text.get(*at), Some(0x80..=0xbf));
@@ -101,27 +73,48 @@ impl Console {
         let end = end.unwrap_or(WORK + 3).min(text.len());
         escape_json(&String::from_utf8_lossy(text.get(..end).unwrap_or_default()), &mut piece);
         event.text.advance(end);
-        let is_over = event.text.is_empty();
-        if is_over {
+        if event.text.is_empty() {
             piece.append(&mut event.tail);
-        } else {
-            self.long.0.push_front(event);
+            self.0.pop_front();
         }
-        self.write(pool, &piece);
-        if is_over && !self.has_long() {
-            self.commit(pool);
-        }
-        self.continue_long(pool);
-        was_crowded && !self.is_crowded()
-    }
-
-    /// Writes all of them, in a run that ends.
-    pub(super) fn finish_long(&mut self, pool: &mut Pool) {
-        while self.has_long() {
-            self.write_long(pool);
-        }
+        Some(piece)
     }
 }
 
-/// The field of a text that is empty.
-const EMPTY: &[u8] = b"\"text\":\"\"";
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(text: &str) -> (Vec<u8>, Bytes) {
+        (br#"{"event":"data","text":"","len":1}"#.to_vec(), text.to_owned().into())
+    }
+
+    #[test]
+    fn the_pieces_of_an_event_make_its_line_and_cut_no_character() {
+        let text = format!("{}\n\u{20ac}{}", "x".repeat(WORK - 2), "y".repeat(WORK));
+        let mut long = LongEvents::default();
+        let (line, bytes) = event(&text);
+        long.push(b"before\n".to_vec(), line, bytes);
+        assert_eq!(long.bytes(), text.len());
+        let mut whole = Vec::new();
+        while let Some(piece) = long.next_piece() {
+            assert!(std::str::from_utf8(&piece).is_ok());
+            whole.extend(piece);
+        }
+        let escaped = text.replace('\n', "\\n");
+        let expected = format!("before\n{{\"event\":\"data\",\"text\":\"{escaped}\",\"len\":1}}");
+        assert!(whole == expected.as_bytes());
+        assert!(long.is_empty());
+    }
+
+    #[test]
+    fn a_second_event_or_much_behind_the_first_is_a_crowd() {
+        let mut long = LongEvents::default();
+        assert!(!long.are_crowded(MOST_BEHIND));
+        let (line, text) = event("a");
+        long.push(Vec::new(), line.clone(), text.clone());
+        assert!(!long.are_crowded(MOST_BEHIND - 1) && long.are_crowded(MOST_BEHIND));
+        long.push(Vec::new(), line, text);
+        assert!(long.are_crowded(0));
+    }
+}

@@ -1,17 +1,15 @@
-//! What stdout is for, and its end: after the last data, by its reader, or by a failure.
+//! The channel of stdout: what it is for, whether it takes data, and its end.
 
-use std::io::ErrorKind;
-use std::time::SystemTime;
+use std::io::{self, ErrorKind};
 
-use super::Console;
+use bytes::Bytes;
+
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::stdio::StdioKind;
-use crate::event_loop::{End, Pool};
+use crate::event_loop::stdio::{self, StdioKind};
+use crate::event_loop::{Directions, End, Id, Pool, SendOutcome, Transport};
 use crate::kind::Kind;
-use crate::protocol::output::Output;
 use crate::protocol::text::bytes_not;
-use crate::report::Name;
 
 /// Where a command has its data go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,111 +26,143 @@ impl DataTo {
 }
 
 /// What the end of stdout means for the run.
+#[derive(Debug)]
 pub enum StdoutEnd {
     /// Everything was written.
     Flushed,
-    /// Its reader left, which is its right.
+    /// The reader closed the pipe (EPIPE), as `head` does.
     Unread,
     /// Data could not be written.
     Failed(Failure),
-    /// Its reader did not take all of it before it was given up.
-    Undelivered(Failure),
+    /// So many bytes were not taken before it was given up.
+    Undelivered(u64),
 }
 
-impl Console {
-    /// No more data comes: a reader behind a pipe or socket is to see the end once all is written,
-    /// however long the run goes on. A terminal or file has no reader that waits for an end, and
-    /// JSON has a summary to come.
-    pub(crate) fn end_output(&mut self, pool: &mut Pool) {
-        let has_reader = matches!(self.kind, StdioKind::Pipe | StdioKind::Socket);
-        if let Some(stdout) = self.stdout
-            && has_reader
-            && self.form != Output::Json
-        {
-            self.commit(pool);
-            pool.finish(stdout);
+impl StdoutEnd {
+    /// Why the run has failed by it, where it has.
+    pub(crate) fn failure(self) -> Option<Failure> {
+        match self {
+            Self::Flushed | Self::Unread => None,
+            Self::Failed(failure) => Some(failure),
+            Self::Undelivered(count) => {
+                let cause = bytes_not(count, "", "taken in time");
+                let kind = Kind::Undelivered;
+                Some(Failure::new(Status::Local, kind, "write to", "stdout", cause))
+            }
+        }
+    }
+}
+
+/// The channel of stdout, where it is used and not gone yet.
+pub(super) struct Stdout {
+    id: Option<Id>,
+    kind: StdioKind,
+    is_full: bool,
+    /// Gives up the descriptor of stdout, once the channel is gone.
+    release: fn(StdioKind),
+}
+
+impl Stdout {
+    pub(super) fn unused() -> Self {
+        Self { id: None, kind: StdioKind::Device, is_full: false, release: |_| {} }
+    }
+
+    /// The stdout of the process.
+    ///
+    /// # Errors
+    /// It cannot be used at all.
+    pub(super) fn open(pool: &mut Pool) -> Result<Self, Failure> {
+        let fail = |error: io::Error| Failure::io(Status::Local, "write to", "stdout", &error);
+        let (transport, kind) = stdio::output().map_err(|error| {
+            fail(error).fix("redirect it, as with >/dev/null, or choose --output none")
+        })?;
+        let stdout = Self::on(pool, transport, kind).map_err(fail)?;
+        Ok(Self { release: stdio::release_output, ..stdout })
+    }
+
+    /// A transport that stands for a stdout of this kind.
+    ///
+    /// # Errors
+    /// The transport cannot be registered.
+    pub(super) fn on(
+        pool: &mut Pool,
+        transport: Box<dyn Transport>,
+        kind: StdioKind,
+    ) -> io::Result<Self> {
+        let id = pool.add_channel(transport, Directions::Write)?;
+        Ok(Self { id: Some(id), kind, ..Self::unused() })
+    }
+
+    pub(super) fn id(&self) -> Option<Id> {
+        self.id
+    }
+
+    pub(super) fn is_used(&self) -> bool {
+        self.id.is_some()
+    }
+
+    pub(super) fn is_terminal(&self) -> bool {
+        self.kind == StdioKind::Terminal
+    }
+
+    /// Whether somebody waits for its end, as behind a pipe or socket. A terminal or file has no such
+    /// reader.
+    pub(super) fn has_reader(&self) -> bool {
+        matches!(self.kind, StdioKind::Pipe | StdioKind::Socket)
+    }
+
+    /// Whether it takes no more for now.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// It takes data again.
+    pub(super) fn drained(&mut self) {
+        self.is_full = false;
+    }
+
+    /// Sends bytes. That it is lost was reported by its `Closed`.
+    pub(super) fn send(&mut self, pool: &mut Pool, bytes: &[u8]) {
+        if let Some(id) = self.id {
+            self.is_full |= pool.send(id, bytes) == SendOutcome::Full;
         }
     }
 
-    /// Whether stdout shows what passes to people, which goes on without it.
-    pub(crate) fn shows_as_text(&self) -> bool {
-        self.is_view && self.form != Output::Json
-    }
-
-    /// Whether what passes a relay is for anybody.
-    pub(crate) fn shows_passing(&self) -> bool {
-        let is_written = matches!(self.form, Output::Written(_));
-        self.shows_data || is_written && (self.stdout.is_some() || self.uplink.is_some())
-    }
-
-    /// Reports the summary and drains stdout; returns whether that is done already. JSON ends with it;
-    /// elsewhere it waits for stdout, whose end may still change the code.
-    pub(crate) fn finish(&mut self, pool: &mut Pool, status: Status) -> bool {
-        self.finish_long(pool);
-        self.commit(pool);
-        if self.reporter.shows(Name::Summary) {
-            // The channel is finished by the time that it is written.
-            self.begin_line_for_event(pool);
-        }
-        self.reporter.end_progress();
-        if self.form == Output::Json && self.uplink.is_none() {
-            let summary = self.summary(pool, status);
-            self.reporter.json_line(&summary, SystemTime::now(), &mut self.pending);
-            self.fire(pool, &summary);
-            self.commit(pool);
-        }
-        match self.stdout {
-            Some(stdout) => pool.finish(stdout),
-            None => self.finished(pool, status),
-        }
-        self.stdout.is_none()
-    }
-
-    /// stdout has drained, or is not used.
-    pub(crate) fn finished(&mut self, pool: &mut Pool, status: Status) {
-        self.reporter.report_all_sums();
-        let summary = self.summary(pool, status);
-        match self.form {
-            Output::Json => self.reporter.report(&summary),
-            _ => self.report(pool, &summary),
+    /// The same without a copy.
+    pub(super) fn send_shared(&mut self, pool: &mut Pool, bytes: &Bytes) {
+        if let Some(id) = self.id {
+            self.is_full |= pool.send_shared(id, bytes.clone()) == SendOutcome::Full;
         }
     }
 
-    /// Forgets stdout, and returns what its end means.
-    pub(crate) fn stdout_closed(&mut self, end: &End) -> StdoutEnd {
-        (self.stdout, self.full) = (None, false);
-        let unwritten = std::mem::take(&mut self.long).bytes();
+    /// Ends it once all is written.
+    pub(super) fn finish(&self, pool: &mut Pool) {
+        self.id.into_iter().for_each(|id| pool.finish(id));
+    }
+
+    /// Writes what fits without waiting, and gives the rest up.
+    pub(super) fn abandon(&self, pool: &mut Pool, reason: CloseReason) {
+        self.id.into_iter().for_each(|id| pool.abort(id, reason));
+    }
+
+    /// Gives up descriptor 1 as well, after the last data.
+    pub(super) fn release(&self) {
+        (self.release)(self.kind);
+    }
+
+    /// Forgets the channel, and returns what its end means, where so many bytes more were to be written.
+    pub(super) fn closed(&mut self, end: &End, unwritten: usize) -> StdoutEnd {
+        (self.id, self.is_full) = (None, false);
         match &end.error {
-            // EPIPE: a reader such as `head` has left. The loop survives the SIGPIPE that comes
-            // with it, and so the run ends in order.
+            // The loop survives the SIGPIPE that comes with EPIPE, and so the run ends in order.
             Some(error) if error.kind() == ErrorKind::BrokenPipe => StdoutEnd::Unread,
             Some(error) => {
                 StdoutEnd::Failed(Failure::io(Status::Local, "write to", "stdout", error))
             }
-            None => self.undelivered(end, unwritten),
-        }
-    }
-
-    fn undelivered(&mut self, end: &End, unwritten: usize) -> StdoutEnd {
-        let count = (end.unsent.len() + unwritten) as u64 + end.unacknowledged;
-        self.totals.undelivered += count;
-        if count == 0 {
-            return StdoutEnd::Flushed;
-        }
-        let cause = bytes_not(count, "", "taken in time");
-        let failure = Failure::new(Status::Local, Kind::Undelivered, "write to", "stdout", cause);
-        StdoutEnd::Undelivered(failure)
-    }
-
-    /// Gives up descriptor 1 as well, after the last data.
-    pub(crate) fn release_stdout(&self) {
-        (self.release)(self.kind);
-    }
-
-    /// Writes what fits without waiting, and gives the rest up.
-    pub(crate) fn abandon(&mut self, pool: &mut Pool, reason: CloseReason) {
-        if let Some(stdout) = self.stdout {
-            pool.abort(stdout, reason);
+            None => match (end.unsent.len() + unwritten) as u64 + end.unacknowledged {
+                0 => StdoutEnd::Flushed,
+                count => StdoutEnd::Undelivered(count),
+            },
         }
     }
 }

@@ -3,136 +3,112 @@
 //!
 //! `report::terminals` has which of the standard streams decides what.
 
-use std::time::Duration;
-
-use super::{Console, ConsoleEntry, Message, write_message};
-use crate::event_loop::Pool;
+use super::{Message, write_message};
 use crate::protocol::output::{Controls, Written};
 use crate::protocol::terminal_text::TerminalText;
-use crate::protocol::text::escape_words;
 
 /// How a terminal shows what is received.
 #[derive(Debug, Default)]
-pub(super) struct TerminalView {
-    pub(super) text: TerminalText,
-    /// `--output raw` is typed: bytes pass as they are.
-    pub(super) is_raw: bool,
+pub(crate) struct TerminalView {
+    /// stdout is a terminal.
+    pub(super) is_on: bool,
+    /// `--output raw` is typed: the terminal obeys what peers send.
+    pub(crate) is_raw: bool,
+    text: TerminalText,
     /// It is shown already that characters are escaped, or need not be.
-    pub(super) is_explained: bool,
+    is_explained: bool,
 }
 
 const ESCAPED: &str = "control characters are shown escaped (--output raw passes them on)";
 
-impl Console {
-    /// Has the terminal obey what peers send, as `--output raw` asks for.
-    pub(crate) fn show_raw(&mut self) {
-        self.view.is_raw = true;
+impl TerminalView {
+    pub(super) fn new(is_on: bool) -> Self {
+        Self { is_on, ..Self::default() }
     }
 
     /// Has lines begin with the number of their client from now on, where it has one.
     pub(crate) fn mark_clients(&mut self) {
-        self.view.text.mark();
-    }
-
-    /// Whether a person types, and reads what becomes of it.
-    pub(crate) fn converses(&self) -> bool {
-        self.reporter.terminals().converses()
-    }
-
-    /// Whether the answer of `-z -v` is all that is to be seen of it.
-    pub(crate) fn answers_alone(&self) -> bool {
-        self.reporter.answers_alone()
+        self.text.mark();
     }
 
     /// Notes what was typed on a terminal, which has shown it.
     pub(crate) fn note_typed(&mut self, bytes: &[u8]) {
-        self.view.text.note_typed(bytes);
+        self.text.note_typed(bytes);
     }
 
-    /// ^C was typed, which the terminal shows where the cursor is.
-    pub(crate) fn note_interrupt(&mut self) {
-        self.view.text.note_typed(b"\n");
-        self.reporter.note_interrupt();
+    /// Notes what is written for other reasons.
+    pub(super) fn note_written(&mut self, bytes: &[u8]) {
+        self.text.note_written(bytes);
     }
 
-    /// Takes a received message for a terminal.
-    pub(super) fn deliver_to_person(&mut self, form: Written, message: &Message<'_>) {
-        let Message { payload, conn, .. } = *message;
-        let view = &mut self.view;
+    /// Whether it shows messages in this form as text, on from where the cursor is.
+    pub(super) fn is_text(&self, form: Written) -> bool {
+        form == Written::Line || form == Written::Raw && !self.is_raw
+    }
+
+    /// Appends a message as it shows it.
+    pub(super) fn show(&mut self, form: Written, message: &Message<'_>, out: &mut Vec<u8>) {
+        if self.is_text(form) {
+            return self.show_text(form, message.conn, message.payload, out);
+        }
         match form {
-            Written::Raw if view.is_raw => self.pending.extend_from_slice(payload),
-            Written::Raw | Written::Line => match &mut self.uplink {
-                // The cursor is where the loops that share the terminal have left it.
-                Some(uplink) => {
-                    let (is_line, text) = (form == Written::Line, payload.to_vec().into());
-                    return uplink.send(ConsoleEntry::Text { conn, is_line, text });
-                }
-                None if form == Written::Raw => {
-                    return view.text.show(conn, payload, &mut self.pending);
-                }
-                None => return view.text.show_line(conn, payload, &mut self.pending),
-            },
-            form => write_message(form, message, Controls::Escaped, &mut self.pending),
+            Written::Raw => out.extend_from_slice(message.payload),
+            form => write_message(form, message, Controls::Escaped, out),
         }
-        view.text.note_written(&self.pending);
+        self.text.note_written(out);
     }
 
-    /// Takes the text of a client of another loop.
-    pub(super) fn take_text(
+    /// Appends what a client sent: a message is a line of its own.
+    pub(super) fn show_text(
         &mut self,
-        pool: &mut Pool,
+        form: Written,
         conn: Option<u64>,
-        is_line: bool,
         text: &[u8],
+        out: &mut Vec<u8>,
     ) {
-        match is_line {
-            true => self.view.text.show_line(conn, text, &mut self.pending),
-            false => self.view.text.show(conn, text, &mut self.pending),
-        }
-        self.commit(pool);
-    }
-
-    /// Shows once that characters are escaped, behind the first that was.
-    pub(super) fn explain_escapes(&mut self, pool: &mut Pool) {
-        if self.view.text.has_escaped() && !std::mem::replace(&mut self.view.is_explained, true) {
-            self.show_words(pool, ESCAPED);
+        match form {
+            Written::Line => self.text.show_line(conn, text, out),
+            _ => self.text.show(conn, text, out),
         }
     }
 
-    /// Shows words that are for people only, where a person reads stderr.
-    pub(crate) fn show_words(&mut self, pool: &mut Pool, words: &str) {
-        if self.reporter.has_reader() && self.uplink.is_none() {
-            self.begin_line_for_event(pool);
-            self.reporter.show_words(words);
-        }
+    /// Appends what ends the line that an event would stand in.
+    pub(super) fn break_line(&mut self, out: &mut Vec<u8>) {
+        self.text.break_line(out);
     }
 
-    /// Shows the answer that a person asked for, on stderr.
-    pub(crate) fn show_answer(&mut self, pool: &mut Pool, answer: &str) {
-        self.begin_line_for_event(pool);
-        self.reporter.show_picture(&[escape_words(answer)]);
+    /// What is to be shown once, behind the first character that was escaped.
+    pub(super) fn take_explanation(&mut self) -> Option<&'static str> {
+        let is_due = self.text.has_escaped() && !self.is_explained;
+        self.is_explained |= is_due;
+        is_due.then_some(ESCAPED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(view: &mut TerminalView, form: Written, payload: &[u8]) -> String {
+        let mut out = Vec::new();
+        view.show(form, &Message::new(payload, "127.0.0.1:5"), &mut out);
+        String::from_utf8(out).unwrap()
     }
 
-    /// The figures that follow are of this interval, or without one of the whole run.
-    pub(crate) fn begin_figures(&mut self, interval: Option<Duration>) {
-        self.reporter.begin_figures(interval);
+    #[test]
+    fn what_a_peer_sends_is_escaped_and_that_is_explained_once() {
+        let mut view = TerminalView::new(true);
+        assert_eq!(shown(&mut view, Written::Raw, b"plain\n"), "plain\n");
+        assert_eq!(view.take_explanation(), None);
+        assert_eq!(shown(&mut view, Written::Line, b"a\x1b[2J"), "a\\x1b[2J\n");
+        assert_eq!((view.take_explanation(), view.take_explanation()), (Some(ESCAPED), None));
     }
 
-    /// No more figures of this time follow.
-    pub(crate) fn end_figures(&mut self) {
-        self.reporter.end_figures();
-    }
-
-    /// Ends the line of output that an event would stand in.
-    pub(super) fn begin_line_for_event(&mut self, pool: &mut Pool) {
-        if !self.terminal || !self.reporter.terminals().shows_both() || self.has_long() {
-            return;
-        }
-        // What was gathered is older than the event.
-        let mut pending = std::mem::take(&mut self.pending);
-        self.view.text.break_line(&mut pending);
-        if !pending.is_empty() {
-            self.write(pool, &pending);
-        }
+    #[test]
+    fn output_raw_passes_bytes_on_and_leaves_lines_harmless() {
+        let mut view = TerminalView { is_raw: true, ..TerminalView::new(true) };
+        assert_eq!(shown(&mut view, Written::Raw, b"\x1b[2J"), "\x1b[2J");
+        assert_eq!(view.take_explanation(), None);
+        assert!(view.is_text(Written::Line) && !view.is_text(Written::Raw));
     }
 }

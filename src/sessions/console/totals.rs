@@ -1,8 +1,9 @@
 //! What connections have moved: in the event of the end of one, and in the sums of the run.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::event_loop::{End, Id, Pool};
+use crate::error::Status;
+use crate::event_loop::{End, Id, Pool, Traffic};
 use crate::report::{Name, Notice};
 
 /// What has gone through all connections that are gone, and how many there were.
@@ -28,6 +29,39 @@ pub(crate) struct OpenTraffic {
 }
 
 impl Totals {
+    /// Adds what a connection has moved.
+    pub(crate) fn count(&mut self, traffic: &Traffic) {
+        self.received += traffic.received;
+        self.sent += traffic.sent;
+    }
+
+    /// The sums of a run of this age as an event; `open` is what connections that still live have moved.
+    pub(super) fn sums(&self, name: Name, open: OpenTraffic, age: Duration) -> Notice<'static> {
+        let mut event = Notice::new(name)
+            .traffic(self.received + open.received, self.sent + open.sent)
+            .secs(age);
+        if let Some((received, sent)) = self.messages {
+            event = event.messages(received, sent);
+        }
+        if let Some(connections) = self.connections {
+            event = event.connections(connections);
+        }
+        event
+    }
+
+    /// The sums at the end of a run.
+    pub(super) fn summary(&self, status: Status, age: Duration) -> Notice<'static> {
+        let mut summary = self.sums(Name::Summary, OpenTraffic::default(), age);
+        summary = summary.code(u32::from(status.code()));
+        if self.unsent > 0 {
+            summary = summary.unsent(self.unsent);
+        }
+        if self.undelivered > 0 {
+            summary = summary.undelivered(self.undelivered);
+        }
+        summary
+    }
+
     /// Adds those of another loop of the run.
     pub(crate) fn add(&mut self, other: &Self) {
         let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {

@@ -6,12 +6,8 @@
 
 use bytes::Bytes;
 
-use super::terminal::TerminalView;
-use super::{Console, StdioKind};
-use crate::event_loop::{Pool, SendOutcome, TimerKey};
-use crate::protocol::output::Output;
-use crate::report::{Name, PreparedLine, Reporter, Settings};
-use crate::sessions::timers;
+use crate::protocol::output::{Output, Written};
+use crate::report::{Name, PreparedLine, Settings};
 
 /// What one loop has for the console of the run.
 #[derive(Clone, Debug)]
@@ -24,8 +20,8 @@ pub(crate) enum ConsoleEntry {
     Text {
         /// The number of the client.
         conn: Option<u64>,
-        /// It is a message, which is a line of its own.
-        is_line: bool,
+        /// How it is written: a message is a line of its own.
+        form: Written,
         /// What it sent.
         text: Bytes,
     },
@@ -67,69 +63,14 @@ pub(crate) trait Uplink {
 /// What the console of another loop has to know of the one of the run.
 #[derive(Clone, Debug)]
 pub(crate) struct RemoteForm {
-    settings: Settings,
-    form: Output,
-    terminal: bool,
-    is_raw: bool,
+    pub(super) settings: Settings,
+    pub(super) form: Output,
+    pub(super) is_terminal: bool,
+    pub(super) is_raw: bool,
 }
 
 /// Whether an event is about the run, and not about one connection.
 pub(super) fn is_of_the_run(name: Name) -> bool {
     use Name::{List, Listening, Starting, Stats, Stopped, Stopping, Summary};
     matches!(name, Starting | Listening | Stopping | Stopped | Summary | Stats | List)
-}
-
-impl Console {
-    /// The console of a loop beside the one that has stdout and stderr.
-    pub(crate) fn remote(pool: &Pool, of: RemoteForm, uplink: Box<dyn Uplink>) -> Self {
-        let RemoteForm { settings, form, terminal, is_raw } = of;
-        // All lines that it prepares go elsewhere.
-        let reporter = Reporter::to(settings, |_| {});
-        let console = Self::over(pool, reporter, form, None, StdioKind::Device);
-        let view = TerminalView { is_raw, ..TerminalView::default() };
-        Self { terminal, view, uplink: Some(uplink), ..console }
-    }
-
-    /// What the consoles of other loops have to know.
-    pub(crate) fn remote_form(&self, settings: &Settings) -> RemoteForm {
-        let (form, terminal, is_raw) = (self.form, self.terminal, self.view.is_raw);
-        RemoteForm { settings: settings.clone(), form, terminal, is_raw }
-    }
-
-    /// The queue to the console of the run, where that is in another loop.
-    pub(crate) fn uplink(&mut self) -> Option<&mut (dyn Uplink + 'static)> {
-        self.uplink.as_deref_mut()
-    }
-
-    /// Whether the console of the run is in another loop.
-    pub(crate) fn is_remote(&self) -> bool {
-        self.uplink.is_some()
-    }
-
-    /// Does what another loop has for the console.
-    pub(crate) fn take_entry(&mut self, pool: &mut Pool, entry: &ConsoleEntry) {
-        match entry {
-            ConsoleEntry::Line(line) => {
-                self.begin_line_for_event(pool);
-                self.reporter.take(line.clone());
-                if let Some(after) = self.reporter.sums_due() {
-                    pool.arm_once(TimerKey::global(timers::SUMS), after);
-                }
-            }
-            ConsoleEntry::Output(bytes) => {
-                if self.has_long() {
-                    self.pending.extend_from_slice(bytes);
-                } else if self.terminal {
-                    self.view.text.note_written(bytes);
-                    self.write(pool, bytes);
-                } else if let Some(stdout) = self.stdout {
-                    self.full |= pool.send_shared(stdout, bytes.clone()) == SendOutcome::Full;
-                }
-            }
-            ConsoleEntry::Text { conn, is_line, text } => {
-                self.take_text(pool, *conn, *is_line, text);
-            }
-            ConsoleEntry::Hook(name, line) => self.hooks.queue(pool, *name, line),
-        }
-    }
 }

@@ -272,16 +272,6 @@ impl Core {
         let is_needed = !self.console.shows_as_text() || self.phase >= Phase::Flushing;
         match self.console.stdout_closed(end) {
             StdoutEnd::Unread if !is_needed => return self.resume(pool),
-            StdoutEnd::Failed(failure) | StdoutEnd::Undelivered(failure) if !is_needed => {
-                self.fail(pool, &failure);
-                return self.resume(pool);
-            }
-            StdoutEnd::Failed(failure) | StdoutEnd::Undelivered(failure) => {
-                self.fail(pool, &failure);
-                if self.phase == Phase::Waiting {
-                    self.command.terminate(pool, &mut self.children);
-                }
-            }
             // Whoever reads stdout has seen enough, and that outranks a count that is not met.
             StdoutEnd::Unread => self.decide(Status::Done),
             // The peers have ended while the run goes on. It has no stdout that could fail now.
@@ -290,6 +280,15 @@ impl Core {
                 return self.resume(pool);
             }
             StdoutEnd::Flushed => {}
+            lost @ (StdoutEnd::Failed(_) | StdoutEnd::Undelivered(_)) => {
+                lost.failure().iter().for_each(|failure| self.fail(pool, failure));
+                if !is_needed {
+                    return self.resume(pool);
+                }
+                if self.phase == Phase::Waiting {
+                    self.command.terminate(pool, &mut self.children);
+                }
+            }
         }
         if self.phase == Phase::Flushing {
             let status = self.status();

@@ -292,7 +292,7 @@ impl Sockets {
     pub(crate) fn on_closed(&mut self, console: &mut Console, id: Id, end: &End) -> bool {
         let is_ours = self.remove(id);
         if is_ours {
-            console.count(&end.traffic);
+            console.totals.count(&end.traffic);
         }
         is_ours
     }
@@ -318,7 +318,7 @@ impl Sockets {
         reason: CloseReason,
     ) {
         // Counted here: they are forgotten at once, and their `Closed` finds nobody.
-        self.traffic(pool).for_each(|traffic| console.count(&traffic));
+        self.traffic(pool).for_each(|traffic| console.totals.count(&traffic));
         let ids: Vec<Id> = self.ids().collect();
         for id in ids {
             pool.abort(id, reason);

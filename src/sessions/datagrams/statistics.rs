@@ -227,9 +227,9 @@ impl Statistics {
     /// One `stats` event a stream of a source: over the interval, or over the whole run. Then one of
     /// those that are summed up, and one a socket that has lost datagrams.
     pub(super) fn report(&mut self, context: &mut DatagramContext<'_>, interval: Option<Duration>) {
-        context.core.console.begin_figures(interval);
+        context.core.console.reporter.begin_figures(interval);
         self.report_each(context, interval);
-        context.core.console.end_figures();
+        context.core.console.reporter.end_figures();
     }
 
     fn report_each(&mut self, context: &mut DatagramContext<'_>, interval: Option<Duration>) {

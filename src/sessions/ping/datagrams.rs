@@ -211,7 +211,7 @@ impl PingService {
 
     fn on_socket_closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) -> bool {
         let Some(target) = self.targets.remove(id) else { return false };
-        context.core.console.count(&end.traffic);
+        context.core.console.totals.count(&end.traffic);
         let event = closed_event(&target.peer, &target.local, end, 0, context.pool.now());
         context.core.console.report(context.pool, &event.conn(target.number));
         let is_refused = self.sockets.as_ref().is_some_and(|sockets| sockets.refused.is_some());

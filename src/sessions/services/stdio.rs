@@ -172,7 +172,7 @@ impl StreamService for PortProbe {
     }
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {
-        if context.core.console.answers_alone() {
+        if context.core.console.reporter.answers_alone() {
             let answer = self.answer(context, id);
             context.core.console.show_answer(context.pool, &answer);
         }

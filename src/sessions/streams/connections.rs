@@ -297,7 +297,7 @@ impl StreamSession {
                 self.report_unsent(pool, &connection, end);
             }
         }
-        self.core.console.count(&end.traffic);
+        self.core.console.totals.count(&end.traffic);
         if redial == Redial::Never {
             self.core.console.totals.unsent += end.unsent.len() as u64;
         }

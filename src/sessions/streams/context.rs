@@ -71,7 +71,7 @@ impl<'a> Context<'a> {
     /// A terminal shows who sends what as soon as there are several connections.
     pub(crate) fn mark_several(&mut self) {
         if self.streams.table.len() > 1 {
-            self.core.console.mark_clients();
+            self.core.console.view.mark_clients();
         }
     }
 
