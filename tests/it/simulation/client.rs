@@ -17,13 +17,12 @@ use wirecat::sessions::{Session, StreamSession};
 use super::actor::Actor;
 use super::guest::{Guest, Left};
 use super::network::{self, Fate, Upstreams};
+use super::outside::Outside;
 use super::plan::{Basics, content, ending, framed, once_in, temper};
-use super::stage::{self, BATCH, Cut, IDLE, Stage, TOTAL, check_prefix, encode, shown};
+use super::stage::{self, Cut, IDLE, Stage, check_prefix, encode, shown};
 use super::verdict::check_told;
-use super::world::{Scenario, World};
+use super::world::{self, Scenario, World};
 
-/// What a client queues before it stops reading stdin (src/sessions/streams/slow.rs).
-const QUEUE: usize = 64 * 1024;
 /// A client has no policy for slow servers.
 const NO_SLOW: SlowRules = SlowRules { policy: None, after: Duration::ZERO };
 
@@ -38,9 +37,7 @@ struct Client {
     is_connected: bool,
     /// The other side's FIN has come.
     peer_ended: bool,
-    signal: Option<(Instant, Signal)>,
-    signalled: Option<Signal>,
-    timed_out: bool,
+    outside: Outside,
     events: u64,
 }
 
@@ -51,12 +48,9 @@ pub(super) fn play(seed: u64) {
     let framing = framings[rng.usize(..framings.len())].clone();
     let mut basics = Basics::random(&mut rng, &framing);
     basics.leave = once_in(&mut rng, 6);
-    let mut event_loop = EventLoop::new().expect("a loop");
-    let start = event_loop.pool().now();
-    let mut world = World::new(rng.fork(), start);
-    let mut client = Client::open(&mut event_loop, &mut world, basics, &mut rng);
-    super::tell(|| client.describe());
-    world.run(event_loop, &mut client);
+    let (world, client) = world::play(&mut rng, |event_loop, world, rng| {
+        Client::open(event_loop, world, basics, rng)
+    });
     let status = client.session.status();
     super::tell(|| format!("{status:?} at {}", world.describe(&client)));
     client.judge(&world, status);
@@ -88,9 +82,7 @@ impl Client {
             cut: Cut::of_stdin(&basics.framing),
             is_connected: false,
             peer_ended: false,
-            signal: basics.signal.map(|(after, signal)| (world.now + after, signal)),
-            signalled: None,
-            timed_out: false,
+            outside: Outside::of(&basics, world.now),
             events: 0,
             basics,
         }
@@ -116,9 +108,9 @@ impl Client {
                 self.foresee_received(end.traffic.received, now);
                 self.link.leave(Left::new(end, now), self.basics.idle, NO_SLOW);
             }
-            Event::Signal(signal) if *signal != Signal::Report => self.signalled = Some(*signal),
-            Event::Timer { key } if key.id.is_none() => self.timed_out |= key.purpose == TOTAL,
-            Event::Timer { key } if key.purpose == IDLE => self.link.note_idle(now),
+            Event::Timer { key } if key.id.is_some() && key.purpose == IDLE => {
+                self.link.note_idle(now)
+            }
             _ => {}
         }
     }
@@ -158,7 +150,10 @@ impl Client {
         }
         // It may have been told to stop before the connection was there.
         let Some(left) = self.link.left.filter(|_| self.is_connected) else {
-            assert!(self.signalled.is_some() || self.timed_out, "it was never closed");
+            assert!(
+                self.outside.signalled.is_some() || self.outside.timed_out,
+                "it was never closed"
+            );
             return self.judge_unconnected(world, status);
         };
         check_told(&self.stage.events(status), None, &left);
@@ -190,13 +185,13 @@ impl Client {
         assert!(self.stage.consumed.is_empty(), "stdin was read for nobody");
         let server = &world.actors[self.link.actor];
         assert!(server.received.is_empty(), "a connection that never was has moved data");
-        let right = match (self.signalled, self.timed_out) {
+        let right = match (self.outside.signalled, self.outside.timed_out) {
             (Some(Signal::Interrupt), _) => status == Status::Interrupt,
             (Some(_), _) => status == Status::Terminate,
             (None, true) => status == Status::Timeout,
             (None, false) => matches!(status, Status::Connect | Status::Timeout),
         };
-        assert!(right, "ended with {status:?}: {:?}, {:?}", self.fate, self.signalled);
+        assert!(right, "ended with {status:?}: {:?}, {:?}", self.fate, self.outside.signalled);
     }
 
     /// A server that behaves ends it in order, unless something that was asked for came first.
@@ -206,9 +201,9 @@ impl Client {
             // `Guest` has checked the time of this.
             (Cause::Timeout, Detail::Idle) => true,
             (Cause::Host, Detail::Limit) => self.basics.quit_after.is_some(),
-            (Cause::Host, Detail::Signal) => self.signalled.is_some(),
+            (Cause::Host, Detail::Signal) => self.outside.signalled.is_some(),
             (Cause::Host, Detail::Local) => self.stage.trouble().is_some(),
-            (Cause::Timeout, Detail::Timeout) => self.timed_out,
+            (Cause::Timeout, Detail::Timeout) => self.outside.timed_out,
             _ => !actor.is_reliable(),
         };
         assert!(explained, "nobody asked for this end: {:?}", self.link);
@@ -217,12 +212,12 @@ impl Client {
     /// SPEC 1.3 and 9: 0 if and only if nothing was lost, else what was.
     fn check_status(&self, left: &Left, left_early: bool, status: Status) {
         let mut possible = Vec::new();
-        match self.signalled {
+        match self.outside.signalled {
             Some(Signal::Interrupt) => possible.push(Status::Interrupt),
             Some(_) => possible.push(Status::Terminate),
             None => {
                 let idle = left.reason.detail == Detail::Idle;
-                possible.extend((self.timed_out || idle).then_some(Status::Timeout));
+                possible.extend((self.outside.timed_out || idle).then_some(Status::Timeout));
                 possible.extend((left.is_loss() || left_early).then_some(Status::Lost));
                 possible.extend(match self.stage.trouble() {
                     Some(ErrorKind::BrokenPipe) => Some(Status::Done),
@@ -243,6 +238,7 @@ impl Client {
 impl Handler for Client {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         self.events += 1;
+        self.outside.note(&event);
         self.foresee(pool, &event);
         self.session.on(pool, event);
     }
@@ -250,18 +246,14 @@ impl Handler for Client {
 
 impl Scenario for Client {
     fn happen(&mut self, event_loop: &mut EventLoop, world: &mut World) -> Option<Instant> {
-        if let Some((_, signal)) = self.signal.take_if(|(at, _)| *at <= world.now) {
-            event_loop.simulate_signal(signal);
-            self.events += 1;
-        }
-        self.signal.map(|(at, _)| at)
+        self.events += self.outside.happen(event_loop, world.now);
+        self.outside.next()
     }
 
     fn check(&mut self, pool: &mut Pool, _: &World) {
         self.foresee_bytes(pool);
         self.stage.check(pool);
-        let queued = pool.queued(self.link.id);
-        assert!(queued <= QUEUE + 2 * BATCH, "{queued} bytes wait for the server");
+        stage::check_queue(pool, self.link.id);
     }
 
     fn events(&self) -> u64 {
@@ -269,7 +261,7 @@ impl Scenario for Client {
     }
 
     fn describe(&self) -> String {
-        let basics = Basics { stdin: Vec::new(), ..self.basics.clone() };
+        let basics = self.basics.described();
         format!("{basics:?}\n{:#?}", self.link)
     }
 }

@@ -20,10 +20,11 @@ use wirecat::sessions::datagrams::{
     DatagramSession, Destination, ListenService, ListenSocket, ListenSockets, SendService,
 };
 
+use super::outside::Outside;
 use super::packets::{FarPackets, packets};
 use super::plan::{Basics, millis, once_in, rarely};
-use super::stage::{self, Stage, TOTAL, shown};
-use super::world::{Scenario, World};
+use super::stage::{self, Stage, shown};
+use super::world::{self, Scenario, World};
 
 /// When a listener is told to end, if nothing else ends it: behind all that comes.
 const END: Duration = Duration::from_secs(30);
@@ -42,9 +43,7 @@ struct Datagrams {
     listens: bool,
     /// Answers are taken, and go to stdout.
     takes_answers: bool,
-    signal: Option<(Instant, Signal)>,
-    signalled: Option<Signal>,
-    timed_out: bool,
+    outside: Outside,
     /// The session has met a refusal.
     refused: bool,
     events: u64,
@@ -56,13 +55,10 @@ pub(super) fn play(seed: u64) {
     let mut basics = Basics::random(&mut rng, &Framing::Line);
     (basics.keep_open, basics.quit_after) = (false, None);
     basics.source = Source::Stream;
-    let mut event_loop = EventLoop::new().expect("a loop");
-    let start = event_loop.pool().now();
-    let mut world = World::new(rng.fork(), start);
-    let listens = rng.bool();
-    let mut datagrams = Datagrams::open(&mut event_loop, &mut world, (basics, listens), &mut rng);
-    super::tell(|| datagrams.describe());
-    world.run(event_loop, &mut datagrams);
+    let (world, datagrams) = world::play(&mut rng, |event_loop, world, rng| {
+        let listens = rng.bool();
+        Datagrams::open(event_loop, world, (basics, listens), rng)
+    });
     let status = datagrams.session.status();
     super::tell(|| format!("{status:?} at {}", world.describe(&datagrams)));
     datagrams.judge(&world, status);
@@ -141,9 +137,7 @@ impl Datagrams {
             received: 0,
             listens,
             takes_answers: listens || reply.is_some(),
-            signal: asked.or(end).map(|(after, signal)| (world.now + after, signal)),
-            signalled: None,
-            timed_out: false,
+            outside: Outside::new(asked.or(end).map(|(after, signal)| (world.now + after, signal))),
             refused: false,
             events: 0,
             basics,
@@ -166,8 +160,6 @@ impl Datagrams {
             }
             Event::DatagramError { .. } => self.refused = true,
             Event::Closed { id, end } if *id == self.stage.stdout => self.stage.note_end(end),
-            Event::Signal(signal) if *signal != Signal::Report => self.signalled = Some(*signal),
-            Event::Timer { key } if key.id.is_none() => self.timed_out |= key.purpose == TOTAL,
             _ => {}
         }
     }
@@ -185,7 +177,11 @@ impl Datagrams {
         let whole = self.stage.is_whole() && world.actors[0].is_reliable();
         self.stage.check_output(world, whole);
         // What has arrived by SIGTERM is still taken.
-        if self.listens && self.signalled == Some(Signal::Terminate) && whole && !self.timed_out {
+        if self.listens
+            && self.outside.signalled == Some(Signal::Terminate)
+            && whole
+            && !self.outside.timed_out
+        {
             assert_eq!(self.received, self.delivered, "datagrams of {}", self.arrivals.len());
         }
         if self.listens {
@@ -222,7 +218,9 @@ impl Datagrams {
     /// Each destination gets every line, in order; one that refuses gets no more after that.
     fn check_sent(&self, status: Status) {
         let lines = self.lines();
-        let stopped = self.signalled.is_some() || self.timed_out || self.stage.trouble().is_some();
+        let stopped = self.outside.signalled.is_some()
+            || self.outside.timed_out
+            || self.stage.trouble().is_some();
         for (_, socket) in &self.sockets {
             let sent = socket.sent();
             let same = sent.iter().zip(&lines).take_while(|((sent, _), line)| sent == *line);
@@ -239,21 +237,22 @@ impl Datagrams {
         let told = events.iter().filter(|event| event["kind"] == "kernel-drops");
         let told: Vec<&str> = told.filter_map(|event| event["message"].as_str()).collect();
         let is_told = told.iter().any(|text| text.contains(&dropped.to_string()));
-        let is_cut = self.signalled == Some(Signal::Interrupt) || self.stage.trouble().is_some();
+        let is_cut =
+            self.outside.signalled == Some(Signal::Interrupt) || self.stage.trouble().is_some();
         assert!(dropped == 0 || is_told || is_cut, "{dropped} datagrams were dropped: {told:?}");
     }
 
     /// SPEC 1.3 and 9: 0 if and only if nothing was lost, else what was.
     fn check_status(&self, status: Status, is_idle: bool) {
         let refuses = self.sockets.iter().any(|(_, socket)| socket.refuses());
-        let possible: Vec<Status> = match self.signalled {
+        let possible: Vec<Status> = match self.outside.signalled {
             Some(Signal::Interrupt) => vec![Status::Interrupt],
             signalled => {
                 let stopped = signalled.map(|_| match self.listens {
                     true => Status::Done,
                     false => Status::Terminate,
                 });
-                let time = self.timed_out.then_some(Status::Timeout);
+                let time = self.outside.timed_out.then_some(Status::Timeout);
                 let unmet = (is_idle || !self.listens).then_some(Status::Unmet);
                 let refused = refuses.then_some(Status::Connect);
                 let stdout = self.stage.trouble().map(|trouble| match trouble {
@@ -281,6 +280,7 @@ impl Datagrams {
 impl Handler for Datagrams {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         self.events += 1;
+        self.outside.note(&event);
         self.foresee(&event);
         self.session.on(pool, event);
     }
@@ -288,11 +288,8 @@ impl Handler for Datagrams {
 
 impl Scenario for Datagrams {
     fn happen(&mut self, event_loop: &mut EventLoop, world: &mut World) -> Option<Instant> {
-        if let Some((_, signal)) = self.signal.take_if(|(at, _)| *at <= world.now) {
-            event_loop.simulate_signal(signal);
-            self.events += 1;
-        }
-        while self.signalled.is_none()
+        self.events += self.outside.happen(event_loop, world.now);
+        while self.outside.signalled.is_none()
             && self.arrivals.front().is_some_and(|(at, ..)| *at <= world.now)
             && let Some((_, socket, from)) = self.arrivals.pop_front()
         {
@@ -300,8 +297,8 @@ impl Scenario for Datagrams {
             self.delivered += usize::from(self.sockets[socket].1.deliver(text.as_bytes(), from));
         }
         let hiccup = self.sockets.iter().filter_map(|(_, socket)| socket.set_now(world.now)).min();
-        let next = self.arrivals.front().filter(|_| self.signalled.is_none());
-        let due = next.map(|(at, ..)| *at).into_iter().chain(self.signal.map(|(at, _)| at));
+        let next = self.arrivals.front().filter(|_| self.outside.signalled.is_none());
+        let due = next.map(|(at, ..)| *at).into_iter().chain(self.outside.next());
         due.chain(hiccup).min()
     }
 
@@ -314,7 +311,7 @@ impl Scenario for Datagrams {
     }
 
     fn describe(&self) -> String {
-        let basics = Basics { stdin: Vec::new(), ..self.basics.clone() };
+        let basics = self.basics.described();
         let sent: Vec<usize> = self.sockets.iter().map(|(_, socket)| socket.sent().len()).collect();
         format!(
             "{basics:?}\nlistens {} lines {} delivered {} received {} of {} more, sent {sent:?}",

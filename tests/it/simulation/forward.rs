@@ -19,11 +19,12 @@ use wirecat::sockets::Endpoint;
 use super::actor::{Actor, Ending, Temper};
 use super::guest::Left;
 use super::network::{self, Fate, Upstreams};
+use super::outside::Outside;
 use super::plan::{Basics, content, ending, millis, once_in, pipe, size, socket, temper};
-use super::stage::{self, BATCH, Stage, TOTAL, check_prefix};
+use super::stage::{self, BATCH, Stage, check_prefix};
 use super::verdict::check_told;
 use super::wire::{Far, Near, wire};
-use super::world::{Scenario, World};
+use super::world::{self, Scenario, World};
 
 /// One end of a relay, as the model sees it.
 struct Side {
@@ -61,9 +62,7 @@ struct Forwarder {
     network: Upstreams,
     arrivals: VecDeque<(Instant, Near, Actor, Actor)>,
     pairs: Vec<Pair>,
-    signal: Option<(Instant, Signal)>,
-    signalled: Option<Signal>,
-    timed_out: bool,
+    outside: Outside,
     events: u64,
     /// The far end of the stand-in for a listener.
     _listening: Far,
@@ -76,12 +75,9 @@ pub(super) fn play(seed: u64) {
     (basics.source, basics.stdin) = (Source::Absent, Vec::new());
     (basics.keep_open, basics.quit_after) = (false, None);
     (basics.stdout_temper, basics.stdout) = (Temper::Good, pipe(&mut rng));
-    let mut event_loop = EventLoop::new().expect("a loop");
-    let start = event_loop.pool().now();
-    let mut world = World::new(rng.fork(), start);
-    let mut forwarder = Forwarder::open(&mut event_loop, &mut world, basics, &mut rng);
-    super::tell(|| forwarder.describe());
-    world.run(event_loop, &mut forwarder);
+    let (world, forwarder) = world::play(&mut rng, |event_loop, world, rng| {
+        Forwarder::open(event_loop, world, basics, rng)
+    });
     let status = forwarder.session.status();
     super::tell(|| format!("{status:?} at {}", world.describe(&forwarder)));
     forwarder.judge(&world, status);
@@ -130,9 +126,7 @@ impl Forwarder {
             listens: true,
             network,
             pairs: Vec::new(),
-            signal: basics.signal.map(|(after, signal)| (world.now + after, signal)),
-            signalled: None,
-            timed_out: false,
+            outside: Outside::of(&basics, world.now),
             events: 0,
             queue,
             basics,
@@ -188,8 +182,6 @@ impl Forwarder {
                 assert!(side.left.is_none(), "closed twice: {id:?}");
                 side.left = Some(Left::new(end, now));
             }
-            Event::Signal(signal) if *signal != Signal::Report => self.signalled = Some(*signal),
-            Event::Timer { key } if key.id.is_none() => self.timed_out |= key.purpose == TOTAL,
             _ => {}
         }
     }
@@ -224,7 +216,7 @@ impl Forwarder {
 
     /// Whether the run, or a limit, may have cut the two off.
     fn is_cut_short(&self) -> bool {
-        self.signalled.is_some() || self.timed_out || self.basics.idle.is_some()
+        self.outside.signalled.is_some() || self.outside.timed_out || self.basics.idle.is_some()
     }
 
     /// Two ends that behave come to their end, unless something that was asked for came first.
@@ -232,8 +224,8 @@ impl Forwarder {
         match (left.reason.cause, left.reason.detail) {
             (Cause::Peer | Cause::Host, Detail::Fin) => {}
             (Cause::Timeout, Detail::Idle) => return assert!(self.basics.idle.is_some()),
-            (Cause::Host, Detail::Signal) => return assert!(self.signalled.is_some()),
-            (Cause::Timeout, Detail::Timeout) => return assert!(self.timed_out),
+            (Cause::Host, Detail::Signal) => return assert!(self.outside.signalled.is_some()),
+            (Cause::Timeout, Detail::Timeout) => return assert!(self.outside.timed_out),
             _ => {
                 let reliable = client.is_reliable() && upstream.is_reliable();
                 return assert!(
@@ -259,11 +251,11 @@ impl Forwarder {
         let lost = ends.clone().any(|left| left.is_loss());
         let idle = ends.any(|left| left.reason.detail == Detail::Idle);
         let refused = missing.then_some([Status::Connect, Status::Timeout]);
-        let possible: Vec<Status> = match self.signalled {
+        let possible: Vec<Status> = match self.outside.signalled {
             Some(Signal::Interrupt) => vec![Status::Interrupt],
             _ => {
-                let stopped = self.signalled.map(|_| Status::Done);
-                let time = (self.timed_out || idle).then_some(Status::Timeout);
+                let stopped = self.outside.signalled.map(|_| Status::Done);
+                let time = (self.outside.timed_out || idle).then_some(Status::Timeout);
                 let loss = lost.then_some(Status::Lost);
                 let refused = refused.into_iter().flatten();
                 refused.chain(stopped).chain(time).chain(loss).collect()
@@ -293,6 +285,7 @@ fn both_ends(rng: &mut Rng, basics: &Basics, number: usize, now: Instant) -> (Ne
 impl Handler for Forwarder {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         self.events += 1;
+        self.outside.note(&event);
         self.foresee(pool, &event);
         self.session.on(pool, event);
     }
@@ -300,17 +293,14 @@ impl Handler for Forwarder {
 
 impl Scenario for Forwarder {
     fn happen(&mut self, event_loop: &mut EventLoop, world: &mut World) -> Option<Instant> {
-        if let Some((_, signal)) = self.signal.take_if(|(at, _)| *at <= world.now) {
-            event_loop.simulate_signal(signal);
-            self.events += 1;
-        }
+        self.events += self.outside.happen(event_loop, world.now);
         while self.listens && self.arrivals.front().is_some_and(|(at, ..)| *at <= world.now) {
             let Some((_, near, client, upstream)) = self.arrivals.pop_front() else { break };
             self.events += 1;
             self.accept(event_loop.pool(), world, (near, client, upstream));
         }
         let next = self.arrivals.front().filter(|_| self.listens).map(|(at, ..)| *at);
-        next.into_iter().chain(self.signal.map(|(at, _)| at)).min()
+        next.into_iter().chain(self.outside.next()).min()
     }
 
     /// No queue holds more than it may, and one batch that was read before it said so.

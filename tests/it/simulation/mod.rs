@@ -11,6 +11,7 @@ mod datagrams;
 mod forward;
 mod guest;
 mod network;
+mod outside;
 mod packets;
 mod plan;
 mod pool;

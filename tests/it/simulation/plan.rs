@@ -112,6 +112,11 @@ pub(super) fn ending(rng: &mut Rng, basics: &Basics, other_side_ends: bool) -> E
 }
 
 impl Basics {
+    /// The same as far as it is worth reading.
+    pub(super) fn described(&self) -> Self {
+        Self { stdin: Vec::new(), ..self.clone() }
+    }
+
     pub(super) fn random(rng: &mut Rng, framing: &Framing) -> Self {
         let source = match rng.u8(..10) {
             0 => Source::Absent,

@@ -23,7 +23,7 @@ use super::network::{CONNECT, Upstreams};
 use super::plan::{Basics, content, framed, millis, once_in, pipe, size, socket, temper};
 use super::stage::{self, Cut, Stage};
 use super::wire::{Far, Near, wire};
-use super::world::{Scenario, World};
+use super::world::{self, Scenario, World};
 
 struct Pooled {
     commands: Vec<Value>,
@@ -50,12 +50,9 @@ pub(super) fn play(seed: u64) {
     (basics.source, basics.stdin) = (Source::Stream, lines.concat().into_bytes());
     (basics.keep_open, basics.quit_after, basics.signal) = (false, None, None);
     (basics.stdout_temper, basics.stdout) = (Temper::Good, pipe(&mut rng));
-    let mut event_loop = EventLoop::new().expect("a loop");
-    let start = event_loop.pool().now();
-    let mut world = World::new(rng.fork(), start);
-    let mut pooled = Pooled::open(&mut event_loop, &mut world, &basics, commands, rng);
-    super::tell(|| pooled.describe());
-    world.run(event_loop, &mut pooled);
+    let (world, pooled) = world::play(&mut rng, |event_loop, world, rng| {
+        Pooled::open(event_loop, world, &basics, commands, rng.clone())
+    });
     let status = pooled.session.status();
     super::tell(|| format!("{status:?} at {}", world.describe(&pooled)));
     pooled.judge(&world, status);

@@ -15,7 +15,7 @@ use super::actor::{Actor, Ending, Temper};
 use super::network::{self, Upstreams};
 use super::plan::{Basics, content, framed, millis, once_in, temper};
 use super::stage::{self, Cut, Stage};
-use super::world::{Scenario, World};
+use super::world::{self, Scenario, World};
 
 /// So many connections may be of any kind; whoever comes behind them reads to the end.
 const BAD: usize = 8;
@@ -40,12 +40,9 @@ pub(super) fn play(seed: u64) {
     (basics.keep_open, basics.quit_after, basics.idle) = (false, None, None);
     (basics.timeout, basics.signal, basics.stdout_temper) = (None, None, Temper::Good);
     basics.stdout.disk = None;
-    let mut event_loop = EventLoop::new().expect("a loop");
-    let start = event_loop.pool().now();
-    let mut world = World::new(rng.fork(), start);
-    let mut client = Reconnecting::open(&mut event_loop, &mut world, basics, rng);
-    super::tell(|| client.describe());
-    world.run(event_loop, &mut client);
+    let (world, client) = world::play(&mut rng, |event_loop, world, rng| {
+        Reconnecting::open(event_loop, world, basics, rng.clone())
+    });
     let status = client.session.status();
     super::tell(|| format!("{status:?} at {}", world.describe(&client)));
     client.judge(&world, status);
@@ -148,7 +145,7 @@ impl Scenario for Reconnecting {
     }
 
     fn describe(&self) -> String {
-        let basics = Basics { stdin: Vec::new(), ..self.basics.clone() };
+        let basics = self.basics.described();
         format!("{basics:?}\n{} connections", self.servers.len())
     }
 }

@@ -17,10 +17,11 @@ use wirecat::sockets::Endpoint;
 
 use super::actor::{Actor, Ending, Temper};
 use super::guest::Left;
+use super::outside::Outside;
 use super::plan::{Basics, millis, once_in, pipe, rarely, size, socket, temper};
-use super::stage::{self, Stage, TOTAL};
+use super::stage::{self, Stage};
 use super::wire::{Far, Near, wire};
-use super::world::{Scenario, World};
+use super::world::{self, Scenario, World};
 
 /// What the last line of a member is, when the room is closed in order.
 const CLOSED: &str = "the host has closed the room";
@@ -124,9 +125,7 @@ pub(super) struct Host {
     listens: bool,
     arrivals: VecDeque<(Instant, Near, Actor, Speaker)>,
     pub(super) seats: Vec<Seat>,
-    signal: Option<(Instant, Signal)>,
-    pub(super) signalled: Option<Signal>,
-    pub(super) timed_out: bool,
+    pub(super) outside: Outside,
     events: u64,
     /// The far end of the stand-in for a listener.
     _door: Far,
@@ -135,12 +134,7 @@ pub(super) struct Host {
 /// Plays one scenario to its end and judges it.
 pub(super) fn play(seed: u64) {
     let mut rng = Rng::with_seed(seed);
-    let mut event_loop = EventLoop::new().expect("a loop");
-    let start = event_loop.pool().now();
-    let mut world = World::new(rng.fork(), start);
-    let mut host = Host::open(&mut event_loop, &mut world, &mut rng);
-    super::tell(|| host.describe());
-    world.run(event_loop, &mut host);
+    let (world, host) = world::play(&mut rng, Host::open);
     let status = host.session.status();
     super::tell(|| format!("{status:?} at {}", world.describe(&host)));
     super::room_verdict::judge(&host, &world, status);
@@ -198,9 +192,7 @@ impl Host {
             listener,
             listens: true,
             seats: Vec::new(),
-            signal: Some(signal),
-            signalled: None,
-            timed_out: false,
+            outside: Outside::new(Some(signal)),
             events: 0,
             _door: door,
         }
@@ -246,8 +238,6 @@ impl Host {
                     seat.left = Some(Left::new(end, pool.now()));
                 }
             }
-            Event::Signal(signal) if *signal != Signal::Report => self.signalled = Some(*signal),
-            Event::Timer { key } if key.id.is_none() => self.timed_out |= key.purpose == TOTAL,
             _ => {}
         }
     }
@@ -337,6 +327,7 @@ impl Present {
 impl Handler for Host {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         self.events += 1;
+        self.outside.note(&event);
         self.note(pool, &event);
         self.session.on(pool, event);
         self.check_queues(pool);
@@ -345,10 +336,7 @@ impl Handler for Host {
 
 impl Scenario for Host {
     fn happen(&mut self, event_loop: &mut EventLoop, world: &mut World) -> Option<Instant> {
-        if let Some((_, signal)) = self.signal.take_if(|(at, _)| *at <= world.now) {
-            event_loop.simulate_signal(signal);
-            self.events += 1;
-        }
+        self.events += self.outside.happen(event_loop, world.now);
         while self.listens && !self.is_crowded() {
             if self.arrivals.front().is_none_or(|(at, ..)| *at > world.now) {
                 break;
@@ -358,7 +346,7 @@ impl Scenario for Host {
             self.accept(event_loop.pool(), world, (near, actor, speaker));
         }
         let next = self.arrivals.front().filter(|_| self.listens && !self.is_crowded());
-        let signal = self.signal.map(|(at, _)| at);
+        let signal = self.outside.next();
         next.map(|(at, ..)| *at).into_iter().chain(signal).min()
     }
 
@@ -372,7 +360,7 @@ impl Scenario for Host {
     }
 
     fn describe(&self) -> String {
-        let basics = Basics { stdin: Vec::new(), ..self.basics.clone() };
+        let basics = self.basics.described();
         let Self { queue, max_clients, user, seats, .. } = self;
         format!("queue {queue} {max_clients:?} {basics:?}\n{user:?}\n{seats:#?}")
     }

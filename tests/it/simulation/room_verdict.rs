@@ -46,7 +46,8 @@ pub(super) fn judge(host: &Host, world: &World, status: Status) {
     if let Some(user) = &host.user {
         let seen = see(user, &world.actors[0].received, &speakers);
         let is_whole = host.stage.is_whole() && world.actors[0].is_reliable();
-        let is_in_order = host.signalled != Some(Signal::Interrupt) && !host.timed_out;
+        let is_in_order =
+            host.outside.signalled != Some(Signal::Interrupt) && !host.outside.timed_out;
         witnesses.extend(Some(seen).filter(|_| is_whole && is_in_order));
     }
     for (seat, number) in host.seats.iter().zip(1..) {
@@ -56,7 +57,7 @@ pub(super) fn judge(host: &Host, world: &World, status: Status) {
         check_reason(host, seat, actor, &left);
         check_end(host, seat, &left);
         let seen = see(&seat.speaker, &actor.received, &speakers);
-        let is_last = host.signalled == Some(Signal::Terminate)
+        let is_last = host.outside.signalled == Some(Signal::Terminate)
             && left.reason == CloseReason::new(Cause::Host, Detail::Signal)
             && left.unsent == 0
             && actor.is_reliable()
@@ -145,11 +146,11 @@ fn check_reason(host: &Host, seat: &Seat, actor: &Actor, left: &Left) {
         // The host has left.
         (Cause::Host, Detail::Limit) if host.stage.input_ended => true,
         (Cause::Host, Detail::Limit) => speaker.quits() || speaker.lines > FLOOD,
-        (Cause::Host, Detail::Signal) => host.signalled.is_some(),
+        (Cause::Host, Detail::Signal) => host.outside.signalled.is_some(),
         (Cause::Host, Detail::Local) => host.stage.trouble().is_some(),
         (Cause::Host, Detail::Slow) => seat.peak >= host.queue,
         (Cause::Timeout, Detail::Slow) => seat.temper != Temper::Good,
-        (Cause::Timeout, Detail::Timeout) => host.timed_out,
+        (Cause::Timeout, Detail::Timeout) => host.outside.timed_out,
         (Cause::Error, Detail::Frame) => speaker.breaks(),
         _ => !actor.is_reliable(),
     };
@@ -177,13 +178,13 @@ fn check_status(host: &Host, status: Status) {
         Some(ErrorKind::BrokenPipe) => Some(Status::Done),
         Some(_) => Some(Status::Local),
     };
-    let time = host.timed_out.then_some(Status::Timeout);
-    let right = match host.signalled {
+    let time = host.outside.timed_out.then_some(Status::Timeout);
+    let right = match host.outside.signalled {
         Some(Signal::Interrupt) => status == Status::Interrupt,
         Some(_) if host.stage.is_cut() => status == Status::Local || Some(status) == time,
         Some(_) => status == Status::Done || Some(status) == time,
         None if stdout.is_none() && time.is_none() => status == Status::Done,
         None => [stdout, time].contains(&Some(status)),
     };
-    assert!(right, "ended with {status:?}: {:?} {stdout:?} {time:?}", host.signalled);
+    assert!(right, "ended with {status:?}: {:?} {stdout:?} {time:?}", host.outside.signalled);
 }

@@ -14,13 +14,14 @@ use wirecat::sockets::Endpoint;
 
 use super::actor::Actor;
 use super::guest::{Guest, Left};
+use super::outside::Outside;
 use super::plan::{
     Basics, content, ending, framed, millis, once_in, pipe, rarely, size, socket, temper,
 };
 use super::service::{AnySession, Service};
-use super::stage::{self, BATCH, Cut, IDLE, Stage, TOTAL, encode, shown};
+use super::stage::{self, BATCH, Cut, IDLE, Stage, encode, shown};
 use super::wire::{Far, Near, wire};
-use super::world::{Scenario, World};
+use super::world::{self, Scenario, World};
 
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
@@ -102,10 +103,7 @@ pub(super) struct Server {
     arrivals: VecDeque<(Instant, Near, Actor)>,
     pub(super) guests: Vec<Guest>,
     cut: Cut,
-    signal: Option<(Instant, Signal)>,
-    /// The signal that the session has met.
-    pub(super) signalled: Option<Signal>,
-    pub(super) timed_out: bool,
+    pub(super) outside: Outside,
     /// It was stopped because it was over.
     stopped: bool,
     events: u64,
@@ -118,12 +116,8 @@ pub(super) fn play(seed: u64, service: fn(&mut Rng) -> Service) {
     let mut rng = Rng::with_seed(seed);
     let service = service(&mut rng);
     let plan = Plan::random(&mut rng, service);
-    let mut event_loop = EventLoop::new().expect("a loop");
-    let start = event_loop.pool().now();
-    let mut world = World::new(rng.fork(), start);
-    let mut server = Server::open(&mut event_loop, &mut world, plan, &mut rng);
-    super::tell(|| server.describe());
-    world.run(event_loop, &mut server);
+    let (world, server) =
+        world::play(&mut rng, |event_loop, world, rng| Server::open(event_loop, world, plan, rng));
     let status = server.session.status();
     super::tell(|| format!("{status:?} at {}", world.describe(&server)));
     super::verdict::judge(&server, &world, status);
@@ -152,9 +146,7 @@ impl Server {
             listens: true,
             guests: Vec::new(),
             cut: Cut::of_stdin(&plan.basics.framing),
-            signal: plan.basics.signal.map(|(after, signal)| (world.now + after, signal)),
-            signalled: None,
-            timed_out: false,
+            outside: Outside::of(&plan.basics, world.now),
             stopped: false,
             events: 0,
             _door: door,
@@ -210,9 +202,7 @@ impl Server {
                     guest.leave(Left::new(end, now), self.plan.basics.idle, self.plan.slow);
                 }
             }
-            Event::Signal(signal) if *signal != Signal::Report => self.signalled = Some(*signal),
-            Event::Timer { key } if key.id.is_none() => self.timed_out |= key.purpose == TOTAL,
-            Event::Timer { key } if key.purpose == IDLE => {
+            Event::Timer { key } if key.id.is_some() && key.purpose == IDLE => {
                 if let Some(guest) = key.id.and_then(|id| self.guest(id)) {
                     guest.note_idle(now);
                 }
@@ -294,13 +284,13 @@ impl Server {
     /// Whether it was told to stop by something that makes it close its clients.
     pub(super) fn is_stopping(&self) -> bool {
         !self.plan.service.is_served()
-            && (self.signalled.is_some() || self.stage.trouble().is_some())
+            && (self.outside.signalled.is_some() || self.stage.trouble().is_some())
     }
 
     /// Whether everything is over but the service, which would go on.
     fn is_to_be_stopped(&self) -> bool {
         let ends = self.plan.service.ends_with_clients() || self.stopped;
-        let over = self.signalled.is_some() || self.timed_out || !self.listens;
+        let over = self.outside.signalled.is_some() || self.outside.timed_out || !self.listens;
         !ends && !over && self.arrivals.is_empty() && self.present() == 0
     }
 
@@ -313,6 +303,7 @@ impl Server {
 impl Handler for Server {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         self.events += 1;
+        self.outside.note(&event);
         self.foresee(pool, &event);
         self.session.on(pool, event);
         self.check_queues(pool);
@@ -321,10 +312,7 @@ impl Handler for Server {
 
 impl Scenario for Server {
     fn happen(&mut self, event_loop: &mut EventLoop, world: &mut World) -> Option<Instant> {
-        if let Some((_, signal)) = self.signal.take_if(|(at, _)| *at <= world.now) {
-            event_loop.simulate_signal(signal);
-            self.events += 1;
-        }
+        self.events += self.outside.happen(event_loop, world.now);
         if self.is_to_be_stopped() {
             event_loop.simulate_signal(Signal::Terminate);
             (self.stopped, self.events) = (true, self.events + 1);
@@ -340,7 +328,7 @@ impl Scenario for Server {
             self.accept(event_loop.pool(), world, near, actor);
         }
         let next = self.arrivals.front().filter(|_| self.listens && !crowded(self));
-        let signal = self.signal.map(|(at, _)| at);
+        let signal = self.outside.next();
         next.map(|(at, ..)| *at).into_iter().chain(signal).min()
     }
 
@@ -356,7 +344,7 @@ impl Scenario for Server {
 
     fn describe(&self) -> String {
         let Plan { service, slow, queue, .. } = &self.plan;
-        let basics = Basics { stdin: Vec::new(), ..self.plan.basics.clone() };
+        let basics = self.plan.basics.described();
         let service = std::mem::discriminant(service);
         format!("{service:?} {slow:?} queue {queue} {basics:?}\n{:#?}", self.guests)
     }

@@ -23,6 +23,8 @@ use super::world::World;
 
 /// The most that one read of the loop gives.
 pub(super) const BATCH: usize = 64 * 1024;
+/// What a client queues before it stops reading stdin (src/sessions/streams/slow.rs).
+const QUEUE: usize = 64 * 1024;
 /// The purposes of two of the sessions' timers (src/sessions/timers.rs, streams/deadlines.rs).
 pub(super) const TOTAL: u8 = 1;
 pub(super) const IDLE: u8 = 64;
@@ -191,6 +193,13 @@ impl Stage {
         assert_eq!(summaries, 1, "one summary");
         events
     }
+}
+
+/// A client's queue holds no more than it may, and what was read before it said so.
+#[track_caller]
+pub(super) fn check_queue(pool: &Pool, id: Id) {
+    let queued = pool.queued(id);
+    assert!(queued <= QUEUE + 2 * BATCH, "{queued} bytes wait for the server");
 }
 
 /// `got` is the beginning of `wanted`, or all of it.

@@ -14,7 +14,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::version::{TLS12, TLS13};
 use wirecat::close::Detail;
 use wirecat::error::Status;
-use wirecat::event_loop::{Event, EventLoop, Handler, Id, Pool, Signal};
+use wirecat::event_loop::{Event, EventLoop, Handler, Id, Pool};
 use wirecat::framing::Framing;
 use wirecat::protocol::relay::Source;
 use wirecat::sessions::config::{Connect, Dialing, RouteOptions};
@@ -23,14 +23,13 @@ use wirecat::sockets::tls::{ClientTls, ClientTlsOptions, provider};
 
 use super::guest::Left;
 use super::network::{self, Fate, Upstreams};
+use super::outside::Outside;
 use super::plan::{Basics, content, millis, once_in, rarely, size};
-use super::stage::{self, BATCH, Stage, TOTAL, check_prefix};
+use super::stage::{self, Stage, check_prefix};
 use super::tls_peer::{Habits, How, Proxy, Role, TlsPeer, Where};
 use super::verdict::check_told;
-use super::world::{Scenario, World};
+use super::world::{self, Scenario, World};
 
-/// What a client queues before it stops reading stdin (src/sessions/streams/slow.rs).
-const QUEUE: usize = 64 * 1024;
 /// The time for the handshake of TLS (src/event_loop/tls_stream.rs).
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Needless `WouldBlock`s put off what the loop sees.
@@ -117,9 +116,7 @@ struct TlsClient {
     /// When the handshakes were over, and whether they went well.
     shaken: Option<(Instant, bool)>,
     left: Option<Left>,
-    signal: Option<(Instant, Signal)>,
-    signalled: Option<Signal>,
-    timed_out: bool,
+    outside: Outside,
     /// Bytes of stdin that were read by the time of the server's end.
     read_by_end: Option<usize>,
     /// When the connection wakes the loop by itself.
@@ -134,12 +131,9 @@ pub(super) fn play(seed: u64) -> String {
     (basics.quit_after, basics.timeout) =
         (None, rarely(&mut rng, 12, |rng| millis(rng, 1..30_000)));
     basics.keep_open &= basics.source != Source::Stream;
-    let mut event_loop = EventLoop::new().expect("a loop");
-    let start = event_loop.pool().now();
-    let mut world = World::new(rng.fork(), start);
-    let mut client = TlsClient::open(&mut event_loop, &mut world, basics, &mut rng);
-    super::tell(|| client.describe());
-    world.run(event_loop, &mut client);
+    let (mut world, mut client) = world::play(&mut rng, |event_loop, world, rng| {
+        TlsClient::open(event_loop, world, basics, rng)
+    });
     while let Some(at) = client.peer.next() {
         world.now = world.now.max(at);
         client.peer.act(&mut world.rng, world.now);
@@ -191,9 +185,7 @@ impl TlsClient {
             up: None,
             shaken: None,
             left: None,
-            signal: basics.signal.map(|(after, signal)| (world.now + after, signal)),
-            signalled: None,
-            timed_out: false,
+            outside: Outside::of(&basics, world.now),
             read_by_end: None,
             wakes: None,
             events: 0,
@@ -213,8 +205,6 @@ impl TlsClient {
             }
             Event::Closed { id, end } if *id == self.stage.stdout => self.stage.note_end(end),
             Event::Closed { id, end } if *id == self.id => self.left = Some(Left::new(end, now)),
-            Event::Signal(signal) if *signal != Signal::Report => self.signalled = Some(*signal),
-            Event::Timer { key } if key.id.is_none() => self.timed_out |= key.purpose == TOTAL,
             _ => {}
         }
     }
@@ -224,7 +214,7 @@ impl TlsClient {
         let begin = if self.peer.habits.proxy.is_some() { self.peer.answered } else { self.up };
         if let Some(begin) = begin {
             let until = self.shaken.map_or(now, |(at, _)| at);
-            let ended = self.left.is_some() || self.signalled.is_some();
+            let ended = self.left.is_some() || self.outside.signalled.is_some();
             let took = until.saturating_duration_since(begin);
             assert!(ended || took <= HANDSHAKE + SLACK, "a handshake of {took:?}");
         }
@@ -234,7 +224,7 @@ impl TlsClient {
     fn is_cut_short(&self) -> bool {
         let is_idle = self.left.is_some_and(|left| left.reason.detail == Detail::Idle);
         let trouble = self.stage.trouble().is_some() || self.stage.is_cut();
-        self.signalled.is_some() || self.timed_out || is_idle || trouble
+        self.outside.signalled.is_some() || self.outside.timed_out || is_idle || trouble
     }
 
     fn judge(&self, world: &World, status: Status) {
@@ -291,6 +281,7 @@ impl TlsClient {
 impl Handler for TlsClient {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         self.events += 1;
+        self.outside.note(&event);
         self.foresee(pool, &event);
         self.session.on(pool, event);
     }
@@ -298,10 +289,7 @@ impl Handler for TlsClient {
 
 impl Scenario for TlsClient {
     fn happen(&mut self, event_loop: &mut EventLoop, world: &mut World) -> Option<Instant> {
-        if let Some((_, signal)) = self.signal.take_if(|(at, _)| *at <= world.now) {
-            event_loop.simulate_signal(signal);
-            self.events += 1;
-        }
+        self.events += self.outside.happen(event_loop, world.now);
         // What wakes the loop here does so in one more turn.
         self.events += u64::from(self.wakes.is_some_and(|at| at <= world.now));
         self.wakes = self.peer.wire.set_now(world.now);
@@ -314,7 +302,7 @@ impl Scenario for TlsClient {
         }
         // One more turn where a needless `WouldBlock` was made good.
         self.events += u64::from(event_loop.pool().has_ready());
-        let signal = self.signal.map(|(at, _)| at);
+        let signal = self.outside.next();
         [self.wakes, self.peer.next(), signal].into_iter().flatten().min()
     }
 
@@ -322,8 +310,7 @@ impl Scenario for TlsClient {
         let _ = self.stage.read_since(pool, &self.basics.stdin);
         self.stage.check(pool);
         self.check_deadline(world.now);
-        let queued = pool.queued(self.id);
-        assert!(queued <= QUEUE + 2 * BATCH, "{queued} bytes wait for the server");
+        stage::check_queue(pool, self.id);
         if pool.is_stopped() {
             assert_eq!(pool.connections().count(), 0, "connections are left in the pool");
             assert_eq!(pool.handshakes(), 0, "handshakes are left in the pool");
@@ -335,7 +322,7 @@ impl Scenario for TlsClient {
     }
 
     fn describe(&self) -> String {
-        let basics = Basics { stdin: Vec::new(), ..self.basics.clone() };
+        let basics = self.basics.described();
         let (peer, took) = (&self.peer, |at: Instant| self.up.map(|up| at - up));
         format!(
             "{basics:?}\n{:?}\n{:?} shaken {:?} said {} received {} orderly {} notify {} dead {} {:?} {:?}",

@@ -93,9 +93,9 @@ fn check_reason(server: &Server, guest: &Guest, actor: &Actor, left: &Left) {
         (Cause::Timeout, Detail::ReadTimeout) => {
             basics.idle.is_some() && server.plan.service.script().is_some()
         }
-        (Cause::Host, Detail::Signal) => server.signalled.is_some(),
+        (Cause::Host, Detail::Signal) => server.outside.signalled.is_some(),
         (Cause::Host, Detail::Local) => server.stage.trouble().is_some(),
-        (Cause::Timeout, Detail::Timeout) => server.timed_out,
+        (Cause::Timeout, Detail::Timeout) => server.outside.timed_out,
         _ => false,
     };
     assert!(explained, "{} did nothing to end so: {guest:?}", actor.name);
@@ -134,11 +134,11 @@ fn check_status(server: &Server, status: Status, skipped: usize) {
     let lost = ends.clone().any(|left| left.is_loss());
     // Each of its few clients is waited for, and one that was too late was waited for in vain.
     let idle = ends.any(|left| left.reason.detail == Detail::Idle);
-    let possible = match (server.signalled, server.stage.trouble()) {
+    let possible = match (server.outside.signalled, server.stage.trouble()) {
         (Some(Signal::Interrupt), _) => vec![Status::Interrupt],
         (Some(_), _) => {
             // What was lost may have been told before, and the drain takes its time as well.
-            let time = (server.timed_out || idle).then_some(Status::Timeout);
+            let time = (server.outside.timed_out || idle).then_some(Status::Timeout);
             let is_left = server.plan.basics.source == Source::Stream && !server.stage.input_ended;
             let loss = (lost || is_left || skipped > 0).then_some(Status::Lost);
             // So has a reader of stdout that takes too long.
@@ -151,7 +151,7 @@ fn check_status(server: &Server, status: Status, skipped: usize) {
                 Some(std::io::ErrorKind::BrokenPipe) => Some(Status::Done),
                 Some(_) => Some(Status::Local),
             };
-            let time = (server.timed_out || idle).then_some(Status::Timeout);
+            let time = (server.outside.timed_out || idle).then_some(Status::Timeout);
             let loss = (lost || skipped > 0).then_some(Status::Lost);
             stdout.into_iter().chain(time).chain(loss).collect()
         }
@@ -161,7 +161,7 @@ fn check_status(server: &Server, status: Status, skipped: usize) {
         |guest: &Guest| guest.left.is_some_and(|left| !is_in_order(server, guest, &left));
     let replays = server.plan.service.script().is_some();
     if replays && server.guests.iter().any(is_short) {
-        let stopped = server.signalled.is_some() || server.stage.trouble().is_some();
+        let stopped = server.outside.signalled.is_some() || server.stage.trouble().is_some();
         return assert!(status != Status::Done || stopped, "what was cut short is called done");
     }
     // One that reads nothing may have met a limit, though it came to its end in the end.

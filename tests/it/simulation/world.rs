@@ -35,14 +35,28 @@ pub(super) trait Scenario: Handler {
     fn describe(&self) -> String;
 }
 
+/// Plays one scenario to its end, and returns what has become of it and its world.
+pub(super) fn play<S: Scenario>(
+    rng: &mut Rng,
+    open: impl FnOnce(&mut EventLoop, &mut World, &mut Rng) -> S,
+) -> (World, S) {
+    let mut event_loop = EventLoop::new().expect("a loop");
+    let start = event_loop.pool().now();
+    let mut world = World::new(rng.fork(), start);
+    let mut scenario = open(&mut event_loop, &mut world, rng);
+    super::tell(|| scenario.describe());
+    world.run(event_loop, &mut scenario);
+    (world, scenario)
+}
+
 impl World {
-    pub(super) fn new(mut rng: Rng, now: Instant) -> Self {
+    fn new(mut rng: Rng, now: Instant) -> Self {
         Self { rng: rng.fork(), start: now, now, actors: Vec::new() }
     }
 
     /// Runs until the session stops the pool. Whoever is left then reads what the kernel still
     /// holds for him.
-    pub(super) fn run(&mut self, mut event_loop: EventLoop, scenario: &mut impl Scenario) {
+    fn run(&mut self, mut event_loop: EventLoop, scenario: &mut impl Scenario) {
         for turn in 0.. {
             let hiccup = self.set_now();
             let before = (self.calls(), scenario.events());
