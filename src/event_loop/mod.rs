@@ -64,6 +64,8 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::sys::mmsg::ReceiveBatch;
 use crate::sys::timerfd::TimerFd;
+use stopping::DRAIN;
+use timers::{AnyTimer, OwnPurpose};
 
 pub use crate::buffers::Unsent;
 pub use crate::multicast::GroupOptions;
@@ -188,6 +190,22 @@ impl EventLoop {
         let outcome = if self.pool.drains { self.drain(handler) } else { Ok(()) };
         self.pool.end_senders();
         outcome
+    }
+
+    /// Writes what is queued, and ends what it is queued for.
+    fn drain(&mut self, handler: &mut dyn Handler) -> io::Result<()> {
+        handler.on(&mut self.pool, Event::Stopping);
+        // The timer counts from here, so that it fires no earlier than at `end`.
+        self.pool.now = Instant::now();
+        let end = self.pool.now + DRAIN;
+        self.pool.arm_own(None, OwnPurpose::Stop, DRAIN);
+        while self.pool.close_all() && Instant::now() < end {
+            self.wait(None)?;
+            self.turn(Instant::now(), &mut |_: &mut Pool, _: Event<'_>| {});
+        }
+        self.pool.timers.disarm(AnyTimer::own(None, OwnPurpose::Stop));
+        handler.on(&mut self.pool, Event::Stopped);
+        Ok(())
     }
 
     /// One turn, for a program with a loop of its own: waits up to `timeout` for something to do,

@@ -5,31 +5,20 @@
 //!    └────── stop ──> Draining ── all channels closed, 2 s ────> ended
 //! ```
 
-use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::EventLoop;
-use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::{ChannelPhase, CloseMode};
 use super::pool::{Pool, PoolSource};
-use super::timers::{AnyTimer, OwnPurpose};
 use crate::close::CloseReason;
 
 /// How long what is queued may take when the loop is stopped. A peer that reads takes 256 KiB, which
 /// make a queue full, in far less; one that does not read would take for ever.
-const DRAIN: Duration = Duration::from_secs(2);
-
-/// Gets the events of a loop whose handler has ended it.
-struct Nobody;
-
-impl Handler for Nobody {
-    fn on(&mut self, _: &mut Pool, _: Event<'_>) {}
-}
+pub(super) const DRAIN: Duration = Duration::from_secs(2);
 
 impl Pool {
-    /// Ends the loop in order. After this turn the handler gets [`Event::Stopping`], in which it may
-    /// still send to everybody, and then no more until [`Event::Stopped`]. Listeners and datagram
+    /// Ends the loop in order. After this turn the handler gets [`Event::Stopping`](super::Event::Stopping), in which it may
+    /// still send to everybody, and then no more until [`Event::Stopped`](super::Event::Stopped). Listeners and datagram
     /// sockets close, and [`EventLoop::run`](super::EventLoop::run) returns once each channel has
     /// written what was sent to it and is closed with [`CloseMode::NoWait`], or after 2 s. What a
     /// peer has not taken by then is lost.
@@ -56,7 +45,7 @@ impl Pool {
 
     /// Closes everything in order, but for connections in the making to which something was sent.
     /// Returns whether anything is left that is not closed yet.
-    fn close_all(&mut self) -> bool {
+    pub(super) fn close_all(&mut self) -> bool {
         self.take_sent();
         let ids: Vec<Id> = self.sources.ids().collect();
         for id in &ids {
@@ -73,24 +62,6 @@ impl Pool {
     }
 }
 
-impl EventLoop {
-    /// Writes what is queued, and ends what it is queued for.
-    pub(super) fn drain(&mut self, handler: &mut dyn Handler) -> io::Result<()> {
-        handler.on(&mut self.pool, Event::Stopping);
-        // The timer counts from here, so that it fires no earlier than at `end`.
-        self.pool.now = Instant::now();
-        let end = self.pool.now + DRAIN;
-        self.pool.arm_own(None, OwnPurpose::Stop, DRAIN);
-        while self.pool.close_all() && Instant::now() < end {
-            self.wait(None)?;
-            self.turn(Instant::now(), &mut Nobody);
-        }
-        self.pool.timers.disarm(AnyTimer::own(None, OwnPurpose::Stop));
-        handler.on(&mut self.pool, Event::Stopped);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
@@ -98,7 +69,10 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::event_loop::SendOutcome;
+    use crate::event_loop::timers::{AnyTimer, OwnPurpose};
+    use crate::event_loop::{Event, EventLoop, Handler, SendOutcome};
+
+    fn unheard(_: &mut Pool, _: Event<'_>) {}
 
     /// Sends so much to the first client that says something, and stops.
     struct Once(usize);
@@ -164,7 +138,7 @@ mod tests {
         let id = pool.connect(&listener.local_addr().unwrap().to_string()).unwrap();
         assert_eq!(pool.send(id, b"bye"), SendOutcome::Queued);
         pool.stop();
-        event_loop.run(&mut Nobody).unwrap();
+        event_loop.run(&mut unheard).unwrap();
         drop(event_loop);
         let (mut stream, _) = listener.accept().unwrap();
         let mut bytes = Vec::new();
@@ -177,11 +151,11 @@ mod tests {
         let mut event_loop = EventLoop::new().unwrap();
         let listeners = event_loop.pool().listen("127.0.0.1:0").unwrap();
         event_loop.pool().halt();
-        event_loop.run(&mut Nobody).unwrap();
+        event_loop.run(&mut unheard).unwrap();
         assert!(event_loop.pool().local(listeners[0]).is_some());
         event_loop.pool().restart();
         event_loop.pool().stop();
-        event_loop.run(&mut Nobody).unwrap();
+        event_loop.run(&mut unheard).unwrap();
         assert!(event_loop.pool().local(listeners[0]).is_none());
         assert!(!event_loop.pool().timers.is_set(AnyTimer::own(None, OwnPurpose::Stop)));
     }

@@ -58,6 +58,16 @@ impl EventLoop {
         self.pool.flush_recorder(handler);
     }
 
+    /// Turns until `done` returns true for an event.
+    #[cfg(test)]
+    pub(super) fn turn_until(&mut self, done: &mut dyn FnMut(&mut Pool, Event<'_>) -> bool) {
+        let mut is_done = false;
+        while !is_done {
+            let mut on = |pool: &mut Pool, event: Event<'_>| is_done |= done(pool, event);
+            self.run_once(std::time::Duration::from_secs(60), &mut on).unwrap();
+        }
+    }
+
     /// Hands the turn a signal that did not come from the kernel.
     pub fn simulate_signal(&mut self, signal: Signal) {
         self.arrived.push((signal, false));
@@ -163,9 +173,7 @@ impl EventLoop {
         }
         self.pool.settle(id);
     }
-}
 
-impl EventLoop {
     fn receive_ready(&mut self, id: Id, handler: &mut dyn Handler) {
         let memory = self.batch.get_or_insert_with(Box::default);
         for _ in 0..BATCH_BUDGET {

@@ -8,20 +8,6 @@ use super::*;
 use crate::close::CloseReason;
 use crate::event_loop::{Directions, SendOutcome, Transport};
 
-impl EventLoop {
-    /// Turns until `done` returns true for an event.
-    pub(in crate::event_loop) fn turn_until(
-        &mut self,
-        done: &mut dyn FnMut(&mut Pool, Event<'_>) -> bool,
-    ) {
-        let mut is_done = false;
-        while !is_done {
-            let mut on = |pool: &mut Pool, event: Event<'_>| is_done |= done(pool, event);
-            self.run_once(Duration::from_secs(60), &mut on).unwrap();
-        }
-    }
-}
-
 #[derive(Default)]
 struct Log(Vec<String>);
 
