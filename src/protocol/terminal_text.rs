@@ -93,7 +93,8 @@ impl TerminalText {
     }
 
     /// Whether the cursor is within a line.
-    pub fn is_within(&self) -> bool {
+    #[cfg(test)]
+    fn is_within(&self) -> bool {
         self.cursor != Cursor::Start
     }
 

@@ -31,7 +31,7 @@ use crate::sys::startup;
 use goal::GoalState;
 pub(crate) use numbers::Numbers;
 use shutdown::{Outcome, Phase};
-use stop::{Awaited, STDOUT_GONE, TIMED_OUT};
+use stop::{Awaited, OutputPatience, STDOUT_GONE, TIMED_OUT};
 pub(crate) use stop::{GRACE, NOTE_AFTER, SIGNALLED, status_of};
 use ticks::Ticks;
 
@@ -59,10 +59,8 @@ pub struct Core {
     grace: CloseReason,
     /// A signal has asked for the end.
     is_signalled: bool,
-    /// Also stdout has no more time than what is queued for the peers.
-    is_bounded: bool,
-    /// Nothing is waited for any more, not even stdout.
-    aborting: bool,
+    /// How long stdout may take.
+    patience: OutputPatience,
 }
 
 /// What an event means for a session.
@@ -108,8 +106,7 @@ impl Core {
             numbers: Numbers::default(),
             grace: SIGNALLED,
             is_signalled: false,
-            is_bounded: false,
-            aborting: false,
+            patience: OutputPatience::Unlimited,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Core, Disposition, NOTE_AFTER, STDOUT_GONE};
+use super::{Core, Disposition, NOTE_AFTER, OutputPatience, STDOUT_GONE};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Pool, TimerKey};
 use crate::kind::Kind;
@@ -222,7 +222,7 @@ impl Core {
             self.phase =
                 if self.console.finish(pool, status) { Phase::Over } else { Phase::Flushing };
             // Not before the last line is queued: what stdout takes without waiting still goes out.
-            if self.aborting {
+            if self.patience == OutputPatience::Over {
                 self.abandon_output(pool);
             }
         }

@@ -35,6 +35,22 @@ pub(super) const TIMED_OUT: CloseReason = CloseReason::new(Cause::Timeout, Detai
 /// The close reason of a run whose stdout is gone.
 pub(super) const STDOUT_GONE: CloseReason = CloseReason::new(Cause::Host, Detail::Local);
 
+/// How long stdout may take at the end of a run: the last column of the table above.
+///
+/// ```text
+/// Unlimited ── limit_end ──> Grace ── abandon_output ──> Over
+///     └──────────────── abandon_output ──────────────────^
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum OutputPatience {
+    /// As long as its reader takes.
+    Unlimited,
+    /// No longer than what is queued for the peers.
+    Grace,
+    /// Nothing is waited for any more, not even stdout.
+    Over,
+}
+
 /// The peer that a listener or sender awaits under `--wait`.
 pub(super) struct Awaited {
     operation: &'static str,
@@ -91,7 +107,7 @@ impl Core {
 
     /// The same for stdout as well: the run is to end [`GRACE`] from now.
     pub(crate) fn limit_end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.is_bounded = true;
+        self.patience = self.patience.max(OutputPatience::Grace);
         self.limit_flushing(pool, reason, GRACE);
     }
 
@@ -102,7 +118,7 @@ impl Core {
 
     /// The time to flush is over.
     pub(super) fn grace_is_over(&mut self, pool: &mut Pool) -> Disposition {
-        if self.is_bounded {
+        if self.patience >= OutputPatience::Grace {
             self.abandon_output(pool);
         }
         self.unless_over(Disposition::Own)
@@ -154,7 +170,7 @@ impl Core {
 
     /// Abandons output that stdout does not take at once, when nothing else is pending.
     pub(super) fn abandon_output(&mut self, pool: &mut Pool) {
-        self.aborting = true;
+        self.patience = OutputPatience::Over;
         if self.phase == Phase::Flushing {
             self.console.abandon(pool, CloseReason::HOST);
         }

@@ -158,7 +158,7 @@ impl ServingLoop<'_> {
 
     /// What the ends of connections mean for the status, where they mean anything.
     pub(crate) fn loss(&self) -> Option<Status> {
-        self.0.streams.worst
+        self.0.streams.losses.status()
     }
 
     /// How many connections it has.

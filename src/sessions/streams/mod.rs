@@ -16,6 +16,7 @@ mod frames;
 mod input;
 mod linking;
 mod loops;
+mod losses;
 mod making;
 mod opening;
 mod reads;
@@ -43,6 +44,7 @@ pub(crate) use ending::{EndMode, lost};
 use frames::FrameBound;
 use linking::Links;
 pub(crate) use loops::{Author, LoopFigures, NewConnection, OtherLoops, ServingLoop};
+use losses::LossStatus;
 use opening::Openings;
 use reads::ReadControl;
 pub use session::StreamSession;
@@ -109,10 +111,7 @@ pub(crate) struct Streams {
     paused: bool,
     /// Those that may be read again, and may have messages that were read before and had to wait.
     resumed: Vec<Id>,
-    /// What the worst end of a connection means for the status.
-    worst: Option<Status>,
-    /// The same of what failed on this side, rather than by a peer or the network.
-    own: Option<Status>,
+    losses: LossStatus,
     /// The other loops of the run, where it has any.
     pub(crate) others: Option<Box<dyn OtherLoops>>,
     /// How many connections they and this one serve, where others do.
@@ -188,8 +187,7 @@ impl Streams {
             queue: backlog.queue,
             paused: false,
             resumed: Vec::new(),
-            worst: None,
-            own: None,
+            losses: LossStatus::default(),
             others: None,
             crowd: 0,
             links: Links::default(),
@@ -242,19 +240,15 @@ impl Streams {
         self.dialer.as_ref().is_some_and(|dialer| dialer.reconnects() && dialer.owns(id))
     }
 
-    /// The worst end of a connection decides the status of the run, where nothing else has.
+    /// The first loss decides the status of the run, where nothing else has.
     pub(crate) fn note_loss(&mut self, status: Status) {
-        self.worst.get_or_insert(status);
-        use Status::{Connect, Handshake, Lost, Resolve, Timeout};
-        if !matches!(status, Lost | Timeout | Connect | Resolve | Handshake) {
-            self.own.get_or_insert(status);
-        }
+        self.losses.note(status);
     }
 
     /// A listener that is asked to stop has served all whom it could: that some peers did not keep
     /// their side of it is no failure of it. What failed on this side is one.
     pub(crate) fn forgive_peers(&mut self) {
-        self.worst = self.own;
+        self.losses.forgive_peers();
     }
 
     /// No other connection comes.

@@ -271,7 +271,7 @@ impl StreamSession {
     /// No client is left: what their ends cost decides the status, where nothing else has.
     fn finish(&mut self, pool: &mut Pool) {
         let is_counted = self.streams.profile.losses != Losses::Ignored;
-        if let Some(status) = self.streams.worst.filter(|_| is_counted) {
+        if let Some(status) = self.streams.losses.status().filter(|_| is_counted) {
             self.core.decide(status);
         }
         if let Some(dialer) = &mut self.streams.dialer {
