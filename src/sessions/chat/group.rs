@@ -129,12 +129,7 @@ impl DatagramService for GroupService {
         let group = self.sockets.group.to_string();
         let notice = Notice::new(Name::Joined).proto("udp").group(&group);
         context.report(&notice.iface(&self.sockets.iface));
-        context.core.await_first(
-            context.pool,
-            "meet anybody in",
-            group.clone(),
-            "nobody was heard",
-        );
+        context.core.await_first(context.pool, "chat in", group.clone(), "no message came");
         self.frontend.on_open();
         context.core.input.resume(context.pool);
         self.advance(context);

@@ -151,5 +151,5 @@ fn what_cannot_be_is_refused() {
 fn who_meets_nobody_gives_up() {
     let (_port, group) = group(5);
     let ended = wirecat(["chat", "--nick", "ann", "--wait", "50ms", &group]).run().code(124);
-    let _ = ended.says("nobody was heard within 50ms");
+    let _ = ended.says("no message came within 50ms");
 }
