@@ -18,15 +18,15 @@ use crate::sessions::{Author, ConsoleEntry, OtherLoops, Uplink};
 /// From a loop to the console, which the main loop has.
 pub(super) struct ConsoleLink {
     main: Mailbox,
-    own: usize,
+    index: usize,
     /// What this event has brought so far.
     entries: Vec<ConsoleEntry>,
     in_flight: usize,
 }
 
 impl ConsoleLink {
-    pub(super) fn new(main: Mailbox, own: usize) -> Self {
-        Self { main, own, entries: Vec::new(), in_flight: 0 }
+    pub(super) fn new(main: Mailbox, index: usize) -> Self {
+        Self { main, index, entries: Vec::new(), in_flight: 0 }
     }
 }
 
@@ -39,7 +39,7 @@ impl Uplink for ConsoleLink {
     fn flush(&mut self) {
         if !self.entries.is_empty() {
             let entries = std::mem::take(&mut self.entries);
-            send_news(&self.main, self.own, News::Entries(entries));
+            send_news(&self.main, self.index, News::Entries(entries));
         }
     }
 
@@ -56,7 +56,7 @@ impl Uplink for ConsoleLink {
 /// From one loop to all others that serve.
 pub(super) struct LoopLinks {
     /// The number of this loop; the main loop is behind the last one.
-    own: usize,
+    index: usize,
     links: Vec<LoopLink>,
     /// The main loop brings connections to this one.
     is_fed: bool,
@@ -69,13 +69,13 @@ struct LoopLink {
 }
 
 impl LoopLinks {
-    pub(super) fn new(mailboxes: &[Mailbox], own: usize) -> Self {
+    pub(super) fn new(mailboxes: &[Mailbox], index: usize) -> Self {
         let link = |(at, mailbox): (usize, &Mailbox)| LoopLink {
-            mailbox: (at != own).then(|| mailbox.clone()),
+            mailbox: (at != index).then(|| mailbox.clone()),
             in_flight: 0,
         };
-        let is_fed = own < mailboxes.len();
-        Self { own, links: mailboxes.iter().enumerate().map(link).collect(), is_fed }
+        let is_fed = index < mailboxes.len();
+        Self { index, links: mailboxes.iter().enumerate().map(link).collect(), is_fed }
     }
 }
 
@@ -86,7 +86,7 @@ impl OtherLoops for LoopLinks {
             if let Some(mailbox) = &link.mailbox {
                 link.in_flight += piece.len() + OVERHEAD;
                 // The bytes are shared: each loop gets a handle.
-                let (from, piece) = (self.own, piece.clone());
+                let (from, piece) = (self.index, piece.clone());
                 send(mailbox, ToLoop::Pass { from, author, piece, messages });
             }
         }

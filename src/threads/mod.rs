@@ -163,13 +163,15 @@ pub(crate) fn start(
         (profile, Box::new(Distributor::new(profile, &mailboxes)))
     });
     ServingLoop(session).set_others(Box::new(LoopLinks::new(&mailboxes, count)));
-    for (own, (event_loop, make)) in loops.into_iter().zip(sessions).enumerate() {
+    for (index, (event_loop, make)) in loops.into_iter().zip(sessions).enumerate() {
         let (mailboxes, main, console) = (mailboxes.clone(), pool.mailbox(), console.clone());
         let numbers = numbers.clone();
-        let setup = LoopSetup { own, mailboxes, main, console, numbers, make };
-        let thread = thread::Builder::new().name(format!("loop {}", own + 1));
+        let setup = LoopSetup { index, mailboxes, main, console, numbers, make };
+        let thread = thread::Builder::new().name(format!("loop {}", index + 1));
         // Not by thread::spawn(), which panics where no thread can be had.
-        thread.spawn(move || serving::run(event_loop, setup)).map_err(|error| fail(own, error))?;
+        thread
+            .spawn(move || serving::run(event_loop, setup))
+            .map_err(|error| fail(index, error))?;
     }
     Ok(())
 }

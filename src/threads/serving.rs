@@ -17,7 +17,7 @@ pub(crate) type MakeSession =
 /// What a loop has to know to run.
 pub(super) struct LoopSetup {
     /// Its number, from 0.
-    pub(super) own: usize,
+    pub(super) index: usize,
     /// The loops that serve, this one among them.
     pub(super) mailboxes: Vec<Mailbox>,
     pub(super) main: Mailbox,
@@ -28,7 +28,7 @@ pub(super) struct LoopSetup {
 
 /// Sends the last letter of a loop, whatever has ended it.
 struct LastLetter {
-    own: usize,
+    index: usize,
     main: Mailbox,
     end: Option<LoopEnd>,
 }
@@ -36,18 +36,18 @@ struct LastLetter {
 impl Drop for LastLetter {
     fn drop(&mut self) {
         let end = self.end.take().unwrap_or_else(|| {
-            let name = format!("loop {}", self.own + 1);
+            let name = format!("loop {}", self.index + 1);
             let failure =
                 Failure::new(Status::Local, Kind::Io, "run", name, "its thread has ended");
             LoopEnd { failure: Some(failure), loss: None, totals: <_>::default() }
         });
-        send_news(&self.main, self.own, News::Ended(Box::new(end)));
+        send_news(&self.main, self.index, News::Ended(Box::new(end)));
     }
 }
 
 /// Runs a loop to its end.
 pub(super) fn run(mut event_loop: EventLoop, setup: LoopSetup) {
-    let mut last = LastLetter { own: setup.own, main: setup.main.clone(), end: None };
+    let mut last = LastLetter { index: setup.index, main: setup.main.clone(), end: None };
     let failed = |failure| LoopEnd { failure: Some(failure), loss: None, totals: <_>::default() };
     let mut serving = match Serving::new(event_loop.pool(), setup) {
         Ok(serving) => serving,
@@ -72,7 +72,7 @@ pub(super) fn run(mut event_loop: EventLoop, setup: LoopSetup) {
 /// ```
 struct Serving {
     session: StreamSession,
-    own: usize,
+    index: usize,
     mailboxes: Vec<Mailbox>,
     main: Mailbox,
     /// The connections that the main loop has handed over.
@@ -81,6 +81,7 @@ struct Serving {
     clients: Option<usize>,
     /// Bytes of what each loop has passed here, and that are not acknowledged.
     owed: Vec<usize>,
+    /// When the first loss came, which sets it in order among those of other loops.
     lost_at: Option<Instant>,
     /// The main loop knows that accepting has failed.
     is_starved: bool,
@@ -94,16 +95,17 @@ struct Serving {
 
 impl Serving {
     fn new(pool: &mut Pool, setup: LoopSetup) -> Result<Self, Failure> {
-        let LoopSetup { own, mailboxes, main, console, numbers, make } = setup;
-        let console = Console::remote(pool, console, Box::new(ConsoleLink::new(main.clone(), own)));
+        let LoopSetup { index, mailboxes, main, console, numbers, make } = setup;
+        let console =
+            Console::remote(pool, console, Box::new(ConsoleLink::new(main.clone(), index)));
         let mut session = make(pool, console)?;
         session.core_mut().numbers = numbers;
         let listens = ServingLoop(&mut session).listens();
-        ServingLoop(&mut session).set_others(Box::new(LoopLinks::new(&mailboxes, own)));
+        ServingLoop(&mut session).set_others(Box::new(LoopLinks::new(&mailboxes, index)));
         session.start(pool);
         Ok(Self {
             session,
-            own,
+            index,
             owed: vec![0; mailboxes.len() + 1],
             mailboxes,
             main,
@@ -160,7 +162,7 @@ impl Serving {
             }
             ToLoop::Report => {
                 let figures = self.session().figures(pool);
-                send_news(&self.main, self.own, News::Figures(figures));
+                send_news(&self.main, self.index, News::Figures(figures));
             }
             ToLoop::Gone(which) => {
                 if let Some(others) = self.session().others() {
@@ -195,7 +197,7 @@ impl Serving {
     fn closed(&mut self, number: u64) {
         // What was reported of it comes first.
         self.flush();
-        send_news(&self.main, self.own, News::Closed(number));
+        send_news(&self.main, self.index, News::Closed(number));
     }
 
     fn flush(&mut self) {
@@ -212,12 +214,12 @@ impl Serving {
         }
         if !self.is_starved && self.session().is_starved() {
             self.is_starved = true;
-            send_news(&self.main, self.own, News::Starved);
+            send_news(&self.main, self.index, News::Starved);
         }
         let clients = self.session().len().min(CROWD);
         if self.clients.is_some_and(|known| known != clients) {
             self.clients = Some(clients);
-            send_news(&self.main, self.own, News::Clients(clients));
+            send_news(&self.main, self.index, News::Clients(clients));
         }
         if !self.session().is_blocking() {
             self.report_taken();
@@ -227,13 +229,13 @@ impl Serving {
         let ends = core.is_ending() && !(self.is_last && core.is_over());
         if (enough || ends) && !self.is_ordered && !self.is_reported {
             self.is_reported = true;
-            send_news(&self.main, self.own, News::Ending { enough });
+            send_news(&self.main, self.index, News::Ending { enough });
         }
     }
 
     /// Acknowledges what was taken to those that pass messages to this loop.
     fn report_taken(&mut self) {
-        let by = self.own;
+        let by = self.index;
         for (from, owed) in self.owed.iter_mut().enumerate().filter(|(_, owed)| **owed >= PORTION) {
             let bytes = std::mem::take(owed);
             match self.mailboxes.get(from) {
