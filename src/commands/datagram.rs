@@ -193,5 +193,5 @@ fn reply_time(text: &str) -> Result<Duration, String> {
 
 /// What helps where the time of `--reply` is taken for an address.
 pub(super) fn behind_equals(time: &str) -> String {
-    format!("a time for --reply stands behind an =: write --reply={time}")
+    format!("a time for --reply needs an =: write --reply={time}")
 }

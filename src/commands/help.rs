@@ -4,6 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
 
 use clap::builder::StyledStr;
 use clap::error::ErrorKind;
@@ -129,14 +130,18 @@ pub(super) fn print(text: &StyledStr) -> io::Result<()> {
     write!(anstream::stdout(), "{}", text.ansi())
 }
 
-/// How many columns there are.
+/// How many columns there are: in `--help | less` stdout is a pipe, and stderr is still the terminal.
 fn width() -> usize {
-    let of_terminal = || {
-        let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    let of_terminal = |stream: BorrowedFd<'static>| {
+        let size = rustix::termios::tcgetwinsize(stream).ok()?;
         Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
     };
     let of_environment = || env::var("COLUMNS").ok()?.parse().ok();
-    of_terminal().or_else(of_environment).unwrap_or(WIDTH).max(LEAST)
+    of_terminal(rustix::stdio::stdout())
+        .or_else(of_environment)
+        .or_else(|| of_terminal(rustix::stdio::stderr()))
+        .unwrap_or(WIDTH)
+        .max(LEAST)
 }
 
 fn usual(name: &str) -> Option<impl Iterator<Item = &'static str> + Clone> {

@@ -98,6 +98,9 @@ fn of_word(wrong: &str, words: &[String], error: &Error, cli: &Command) -> Optio
         Some(Word::Socat) if place > 0 => Some(PAGE.to_owned()),
         Some(Word::Socat) => socat::line(&others).or(Some(PAGE.to_owned())),
         Some(Word::Tool) => of_line(None, &others, cli).or(Some(PAGE.to_owned())),
+        Some(Word::Command(name)) if others.iter().any(|word| word == "-h" || word == "--help") => {
+            Some(format!("write `wirecat {name} --help`"))
+        }
         Some(Word::Command(name)) if COMMANDS.contains(name) => {
             of_line(Some(name), &behind_command(words, place), cli)
         }

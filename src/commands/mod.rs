@@ -44,8 +44,11 @@ pub use args::InputForm;
 pub use cli::{Cli, CliCommand, Parsed, parse};
 pub use rules::emitters;
 
+use std::io::{self, IsTerminal, Write};
+
 use crate::error::Status;
 use crate::report::Settings;
+use cli::Page;
 use usage::Audience;
 
 /// Runs what the command line asks for.
@@ -100,7 +103,14 @@ fn print(command: &CliCommand) -> Status {
             assets::printed(help::print(&help::text(name, help::Size::Full)))
         }
         CliCommand::Completions { shell } => assets::print(assets::completions(*shell)),
-        CliCommand::Man { command } => assets::print(assets::man(*command)),
+        CliCommand::Man { command } => {
+            let status = assets::print(assets::man(*command));
+            // What a terminal shows of a page is its source.
+            if io::stdout().is_terminal() && *command != Some(Page::EventsSchema) {
+                let _ = writeln!(io::stderr(), "hint: to read it, append ` | man -l -`");
+            }
+            status
+        }
         _ => Status::Done,
     }
 }

@@ -94,6 +94,24 @@ fn one_who_types_the_name_alone_sees_one_screen() {
     }
 }
 
+/// In a pipe the help has the width of the terminal that it is read on.
+#[test]
+fn help_in_a_pager_fits_the_terminal() {
+    let text = Shell::start().runs("wirecat tcp-serve --help | cat", 0);
+    assert!(text.contains("--max-frame-total"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+/// What comes is the source of a page, and its last line says how to read it.
+#[test]
+fn a_man_page_at_a_terminal_says_how_to_read_it() {
+    let mut shell = Shell::start();
+    let text = shell.runs("wirecat man from-nc", 0);
+    assert!(text.contains("hint: to read it, append ` | man -l -`"), "{text}");
+    let text = shell.runs("wirecat man from-nc | tail -n 1", 0);
+    assert!(!text.contains("hint:"), "{text}");
+}
+
 /// What nc, ncat and socat would take is answered with the line to write.
 #[test]
 fn a_line_of_nc_is_answered_with_one_to_write() {

@@ -53,6 +53,24 @@ fn a_reset_of_a_client_that_said_fin_frees_its_place_while_stdin_is_silent() {
     assert_eq!(server.wait_open().code(0).text(), "question\n");
 }
 
+/// SPEC 1.3: what was not sent to a client that is gone stands in the same warning.
+#[test]
+fn a_client_that_leaves_in_the_middle_is_one_warning() {
+    let mut server = wirecat(["tcp-serve", "--reply", "@-", "-v", "127.0.0.1:0"])
+        .input(vec![b'x'; 64 << 20])
+        .start();
+    let client = connect(&server.address());
+    assert_eq!(read_exactly(&client, 1), b"x");
+    reset(client);
+    server.wait_for("closed #1");
+    server.signal(libc::SIGTERM);
+    let said = server.wait().stderr;
+    let warnings: Vec<_> = said.lines().filter(|line| line.contains("warning")).collect();
+    assert_eq!(warnings.len(), 1, "{said}");
+    assert!(warnings[0].contains("was lost: connection reset by peer; "), "{said}");
+    assert!(warnings[0].ends_with(" for it were not sent"), "{said}");
+}
+
 /// FIN and RST are there before the server has looked once.
 #[test]
 fn a_reset_right_behind_a_fin_is_noticed() {

@@ -306,3 +306,10 @@ fn what_is_not_known_is_left_to_the_message() {
     let either = "write `wirecat tcp-serve 9` to listen, or `wirecat tcp-connect 9` to connect";
     assert_eq!(hint_of("9").as_deref(), Some(either));
 }
+
+#[test]
+fn who_asks_another_name_for_help_is_shown_whose_help_it_is() {
+    for typed in ["udp -h", "udp --help"] {
+        assert_eq!(hint_of(typed).as_deref(), Some("write `wirecat udp-send --help`"), "{typed}");
+    }
+}

@@ -205,6 +205,7 @@ impl<'a> Typed<'a> {
                 Some(format!("write --tls {rest}"))
             }
             AddressError::Scheme { rest, .. } => Some(format!("write {rest}")),
+            AddressError::Url(url) => of_url(url, self.command()),
             _ => None,
         };
         Failure::from(wrong).maybe_fix(fix.as_deref())
@@ -260,4 +261,22 @@ impl<'a> Typed<'a> {
     ) -> impl Iterator<Item = &'a T> + use<'a, T> {
         self.matches.try_get_many(id).ok().flatten().into_iter().flatten()
     }
+}
+
+/// What to write in the place of a URL of the web.
+fn of_url(url: &str, command: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (port, option) = match scheme {
+        "http" | "ws" => ("80", ""),
+        "https" | "wss" if cfg!(feature = "tls") => ("443", "--tls "),
+        _ => return None,
+    };
+    let host = rest.split(['/', '?', '#']).next().filter(|host| !host.contains('@'))?;
+    let option = if command == "tcp-connect" { option } else { "" };
+    let is_whole = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+    Some(if is_whole {
+        format!("write {option}{host}")
+    } else {
+        format!("write {option}{host}:{port}")
+    })
 }

@@ -246,8 +246,13 @@ impl<'a> Context<'a> {
             let notice = Notice::error(&failure).conn(connection.number);
             self.core.console.report(self.pool, &notice);
         } else if let (Some(error), false) = (&end.error, self.core.is_ending()) {
-            let text = format!("{title} was lost: {}", crate::error::plain(error));
+            let mut text = format!("{title} was lost: {}", crate::error::plain(error));
+            if unsent > 0 {
+                let left = bytes_not(unsent as u64, " for it", "sent");
+                text = format!("{text}; {left}");
+            }
             self.core.console.warn(self.pool, Kind::Lost, &text);
+            return;
         }
         if unsent > 0 {
             let text = bytes_not(unsent as u64, &format!(" for {title}"), "sent");
