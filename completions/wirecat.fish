@@ -109,26 +109,26 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l quit-aft
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l on-peer-close -d 'When the peer has closed before the end of stdin' -r -f -a "continue\t'Go on sending to the end of stdin'
 exit\t'End at once'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l settle -d 'Take a connection for one when it has stood for D' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l settle -d 'Count a connection as made once it has stood for D' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r -f -a "(__fish_print_hostnames)"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l proxy-protocol -d 'Begin the connection with a header of the PROXY protocol, v1 or v2, which names its two ends' -r -f -a "v1\t''
 v2\t''"
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l via -d 'Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l via -d 'Connect through a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l via-password-file -d 'Read the passwords of the proxies from FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l exec -d 'Run CMD with the connection as its stdin and stdout' -r -f -a "(__fish_complete_command)"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls -d 'Speak TLS, with a server whose certificate is for NAME' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l starttls -d 'Have the server go over to TLS first as its protocol does' -r -f -a "smtp\t''
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l starttls -d 'Have the server switch to TLS first as its protocol does' -r -f -a "smtp\t''
 imap\t''
 pop3\t''
 ftp\t''
 ldap\t''
 postgres\t''"
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-ca -d 'Trust the certificates of FILE' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-ca -d 'Trust the certificates in FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-pin -d 'Take the server whose key has this hash' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-min-days -d 'Take no certificate that ends within N days' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-min-days -d 'Take no certificate that expires within N days' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-cert -d 'The certificate of this side' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-key -d 'The key of the certificate' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l alpn -d 'The protocols to agree on one of, the best first' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l alpn -d 'The protocols to offer or to take' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l replay -d 'Play this side of the recording in FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l unix-mode -d 'Who may connect to a unix socket that has a path' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l events -d 'Report these events alone, as accepted,data, or all but these, as -data,-sent' -r -f -a "(__fish_complete_list , __wirecat_events)"
@@ -157,7 +157,7 @@ nodelay=\t''
 reuseport=\t''
 ttl=\t''
 user-timeout=\t''"
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s n -l no-stdin -d 'Do as if there were no stdin'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s n -l no-stdin -d 'Ignore stdin'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s C -l crlf -d 'Send CR LF for each LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l progress -d 'Show bytes, rate and time left on stderr, where it is a terminal'
@@ -182,11 +182,11 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l exec -d 'R
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l connect-timeout -d 'Give up an attempt to connect after D' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l conns -d 'Serve N connections in all, then end' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-clients -d 'Serve at most N clients at once' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-per-address -d 'Serve at most N clients of one IP address at once' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-per-address -d 'Serve at most N clients from one IP address at once' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l threads -d 'Serve the clients in N threads, 1 to 64' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l greet -d 'Send each client TEXT first' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l allow -d 'Let in only clients of these networks, or of the addresses that a name has now' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l deny -d 'Do not let in clients of these networks or names, whatever is allowed' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l allow -d 'Let in only clients from these networks, or from the addresses that a name has now' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l deny -d 'Do not let in clients from these networks or names, whatever is allowed' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l queue -d 'How much may wait to be sent to one client' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow -d 'What to do with a client that drains nothing' -r -f -a "kick\t''
 drop\t''
@@ -195,7 +195,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow-after
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-frame-total -d 'The most that the unfinished messages of all clients hold' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l proxy-protocol -d 'Begin each connection of --forward with a header of the PROXY protocol, v1 or v2, which names the client' -r -f -a "v1\t''
 v2\t''"
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l via -d 'Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l via -d 'Connect through a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l via-password-file -d 'Read the passwords of the proxies from FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l unix-mode -d 'Who may connect to a unix socket that has a path' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r -f
@@ -260,19 +260,19 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-size 
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l quit-after -d 'End a connection D after stdin has ended and is sent, whatever the peer does' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l on-peer-close -d 'When the peer has closed before the end of stdin' -r -f -a "continue\t'Go on sending to the end of stdin'
 exit\t'End at once'"
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-client-ca -d 'Take only clients whose certificates are issued by those of FILE' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l starttls -d 'Have the server of --forward tls:HOST:PORT go over to TLS first as its protocol does' -r -f -a "smtp\t''
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-client-ca -d 'Take only clients whose certificates are issued by one in FILE' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l starttls -d 'Have the server of --forward tls:HOST:PORT switch to TLS first as its protocol does' -r -f -a "smtp\t''
 imap\t''
 pop3\t''
 ftp\t''
 ldap\t''
 postgres\t''"
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-ca -d 'Trust the certificates of FILE' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-ca -d 'Trust the certificates in FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-pin -d 'Take the server whose key has this hash' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-min-days -d 'Take no certificate that ends within N days' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-min-days -d 'Take no certificate that expires within N days' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-cert -d 'The certificate of this side' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-key -d 'The key of the certificate' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l alpn -d 'The protocols to agree on one of, the best first' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l alpn -d 'The protocols to offer or to take' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l replay -d 'Play this side of the recording in FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l events -d 'Report these events alone, as accepted,data, or all but these, as -data,-sent' -r -f -a "(__fish_complete_list , __wirecat_events)"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l log -d 'The form of the events on stderr' -r -f -a "text\t'Lines of words'
@@ -306,7 +306,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l discard -d
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l sh -d 'Run CMD by /bin/sh -c'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 1 -l once -d 'Serve one connection, then end'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l accept-proxy -d 'Take clients of proxies only, which begin with a header of the PROXY protocol'
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s n -l no-stdin -d 'Do as if there were no stdin'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s n -l no-stdin -d 'Ignore stdin'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s C -l crlf -d 'Send CR LF for each LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l progress -d 'Show bytes, rate and time left on stderr, where it is a terminal'
@@ -387,7 +387,7 @@ dscp=\t''
 mark=\t''
 reuseport=\t''
 ttl=\t''"
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s n -l no-stdin -d 'Do as if there were no stdin'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s n -l no-stdin -d 'Ignore stdin'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s C -l crlf -d 'Send CR LF for each LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l progress -d 'Show bytes, rate and time left on stderr, where it is a terminal'
@@ -444,7 +444,7 @@ u32le@\t''
 u64le@\t''"
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l send -d 'Send TEXT in place of stdin' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l to -d 'Whom stdin goes to' -r -f -a "last\t''
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l to -d 'Where stdin goes' -r -f -a "last\t''
 all\t''"
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l exec -d 'Run CMD for each peer' -r -f -a "(__fish_complete_command)"
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l max-flows -d 'Run at most N commands at once' -r -f
@@ -479,11 +479,11 @@ mark=\t''
 reuseport=\t''
 ttl=\t''"
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l stats -d 'Report messages, rate, loss, duplicates, reordering, jitter and latency of each source'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s n -l no-stdin -d 'Do as if there were no stdin'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s n -l no-stdin -d 'Ignore stdin'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s C -l crlf -d 'Send CR LF for each LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l first-peer -d 'Listen only to the first peer'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l broadcast -d 'Allow to send to broadcast addresses'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l broadcast -d 'Allow sending to broadcast addresses'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l sh -d 'Run CMD by /bin/sh -c'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 6 -d 'Use IPv6 only'
@@ -536,8 +536,8 @@ u16le@\t''
 u32le@\t''
 u64le@\t''"
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l rejoin -d 'Leave and join all groups again, every D' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l input -d 'Read from stdin what to do' -r -f -a "commands\t''
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l rejoin -d 'Join all groups again every D, with new reports and no leave, and on an interface that was made anew' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l input -d 'Read commands from stdin' -r -f -a "commands\t''
 json\t''"
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l events -d 'Report these events alone, as accepted,data, or all but these, as -data,-sent' -r -f -a "(__fish_complete_list , __wirecat_events)"
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l log -d 'The form of the events on stderr' -r -f -a "text\t'Lines of words'
@@ -633,7 +633,7 @@ dscp=\t''
 mark=\t''
 reuseport=\t''
 ttl=\t''"
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s n -l no-stdin -d 'Do as if there were no stdin'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s n -l no-stdin -d 'Ignore stdin'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s C -l crlf -d 'Send CR LF for each LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l progress -d 'Show bytes, rate and time left on stderr, where it is a terminal'
@@ -644,29 +644,29 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s q -l quie
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s V -l version -d 'Print version'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l nick -d 'Take part as NAME' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l frame -d 'What is spoken with a host' -r -f -a "line\t''
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l frame -d 'The protocol of the host' -r -f -a "line\t''
 tinyproto\t''"
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l send -d 'Say TEXT in place of stdin' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-clients -d 'Have at most N members at once' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-per-address -d 'Have at most N members of one IP address at once' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-per-address -d 'Have at most N members from one IP address at once' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l queue -d 'How much may wait to be sent to one member' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l flood-limit -d 'Take N lines a second of each member, and four times as many at once' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l flood-limit -d 'Take N lines a second from each member, and four times as many at once' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-frame-total -d 'The most that the unfinished lines of all members hold' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l unix-mode -d 'Who may connect to a unix socket that has a path' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l allow -d 'Let in only clients of these networks, or of the addresses that a name has now' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l deny -d 'Do not let in clients of these networks or names, whatever is allowed' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l allow -d 'Let in only clients from these networks, or from the addresses that a name has now' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l deny -d 'Do not let in clients from these networks or names, whatever is allowed' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r -f -a "(__fish_print_hostnames)"
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l via -d 'Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l via -d 'Connect through a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l via-password-file -d 'Read the passwords of the proxies from FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls -d 'Speak TLS, with a server whose certificate is for NAME' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-ca -d 'Trust the certificates of FILE' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-ca -d 'Trust the certificates in FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-pin -d 'Take the server whose key has this hash' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-min-days -d 'Take no certificate that ends within N days' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-min-days -d 'Take no certificate that expires within N days' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-cert -d 'The certificate of this side' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-key -d 'The key of the certificate' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l alpn -d 'The protocols to agree on one of, the best first' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-client-ca -d 'Take only clients whose certificates are issued by those of FILE' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l alpn -d 'The protocols to offer or to take' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-client-ca -d 'Take only clients whose certificates are issued by one in FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ttl -d 'How far it may go' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l expect -d 'Stop once what is received has a match, anywhere in it' -r -f
@@ -764,24 +764,24 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l quit-word -d 'T
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l stop-word -d 'The message W ends the run with 0, and is not answered' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l threads -d 'Serve in N threads, 1 to 64' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l unix-mode -d 'Who may connect to a unix socket that has a path' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l allow -d 'Let in only clients of these networks, or of the addresses that a name has now' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l deny -d 'Do not let in clients of these networks or names, whatever is allowed' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l allow -d 'Let in only clients from these networks, or from the addresses that a name has now' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l deny -d 'Do not let in clients from these networks or names, whatever is allowed' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l idle-timeout -d 'End a connection that has no traffic for D' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l interval -d 'From one probe to the next' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l interval -d 'The time from one probe to the next' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l size -d 'Bytes of a probe' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l conns -d 'Probe on N connections at once' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l max-loss -d 'More loss than PCT is exit status 1' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l connect-timeout -d 'Give up an attempt to connect after D' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l via -d 'Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l via -d 'Connect through a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l via-password-file -d 'Read the passwords of the proxies from FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls -d 'Speak TLS, with a server whose certificate is for NAME' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-ca -d 'Trust the certificates of FILE' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-ca -d 'Trust the certificates in FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-pin -d 'Take the server whose key has this hash' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-min-days -d 'Take no certificate that ends within N days' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-min-days -d 'Take no certificate that expires within N days' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-cert -d 'The certificate of this side' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-key -d 'The key of the certificate' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l alpn -d 'The protocols to agree on one of, the best first' -r -f
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-client-ca -d 'Take only clients whose certificates are issued by those of FILE' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l alpn -d 'The protocols to offer or to take' -r -f
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-client-ca -d 'Take only clients whose certificates are issued by one in FILE' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l expect -d 'Stop once what is received has a match, anywhere in it' -r -f
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F

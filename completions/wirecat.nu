@@ -78,7 +78,7 @@ module completions {
     --ready-fd: string        # When ready, write a newline to descriptor N and close it
     --on: string@"nu-complete wirecat tcp-connect on" # Run CMD on each EVENT
     --send: string            # Send TEXT in place of stdin
-    --no-stdin(-n)            # Do as if there were no stdin
+    --no-stdin(-n)            # Ignore stdin
     --chomp                   # Send lines without their LF
     --crlf(-C)                # Send CR LF for each LF
     --idle-timeout: string    # End a connection that has no traffic for D
@@ -97,23 +97,23 @@ module completions {
     -6                        # Use IPv6 only
     --connect-timeout: string # Give up an attempt to connect, over all addresses, after D
     --probe(-z)               # Only see whether a connection can be made
-    --settle: string          # Take a connection for one when it has stood for D
+    --settle: string          # Count a connection as made once it has stood for D
     --reconnect               # Connect again when the connection is lost, and report what may be lost with it
     --bind: string            # Connect from this local address and port, or from unix:PATH
     --proxy-protocol: string@"nu-complete wirecat tcp-connect proxy_protocol" # Begin the connection with a header of the PROXY protocol, v1 or v2, which names its two ends
-    --via: string             # Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT
+    --via: string             # Connect through a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT
     --via-password-file: path # Read the passwords of the proxies from FILE
     --exec: string            # Run CMD with the connection as its stdin and stdout
     --sh                      # Run CMD by /bin/sh -c
     --tls: string             # Speak TLS, with a server whose certificate is for NAME
-    --starttls: string@"nu-complete wirecat tcp-connect starttls" # Have the server go over to TLS first as its protocol does
-    --tls-ca: path            # Trust the certificates of FILE
+    --starttls: string@"nu-complete wirecat tcp-connect starttls" # Have the server switch to TLS first as its protocol does
+    --tls-ca: path            # Trust the certificates in FILE
     --tls-pin: string         # Take the server whose key has this hash
     --tls-insecure            # Take any certificate
-    --tls-min-days: string    # Take no certificate that ends within N days
+    --tls-min-days: string    # Take no certificate that expires within N days
     --tls-cert: path          # The certificate of this side
     --tls-key: path           # The key of the certificate
-    --alpn: string            # The protocols to agree on one of, the best first
+    --alpn: string            # The protocols to offer or to take
     --replay: path            # Play this side of the recording in FILE
     --replay-timing           # Keep the recorded pauses
     --unix-mode: string       # Who may connect to a unix socket that has a path
@@ -193,18 +193,18 @@ module completions {
     --once(-1)                # Serve one connection, then end
     --conns: string           # Serve N connections in all, then end
     --max-clients: string     # Serve at most N clients at once
-    --max-per-address: string # Serve at most N clients of one IP address at once
+    --max-per-address: string # Serve at most N clients from one IP address at once
     --threads: string         # Serve the clients in N threads, 1 to 64
     --greet: string           # Send each client TEXT first
-    --allow: string           # Let in only clients of these networks, or of the addresses that a name has now
-    --deny: string            # Do not let in clients of these networks or names, whatever is allowed
+    --allow: string           # Let in only clients from these networks, or from the addresses that a name has now
+    --deny: string            # Do not let in clients from these networks or names, whatever is allowed
     --queue: string           # How much may wait to be sent to one client
     --slow: string@"nu-complete wirecat tcp-serve slow" # What to do with a client that drains nothing
     --slow-after: string      # How long a client with a full queue may drain nothing
     --max-frame-total: string # The most that the unfinished messages of all clients hold
     --accept-proxy            # Take clients of proxies only, which begin with a header of the PROXY protocol
     --proxy-protocol: string@"nu-complete wirecat tcp-serve proxy_protocol" # Begin each connection of --forward with a header of the PROXY protocol, v1 or v2, which names the client
-    --via: string             # Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT
+    --via: string             # Connect through a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT
     --via-password-file: path # Read the passwords of the proxies from FILE
     --unix-mode: string       # Who may connect to a unix socket that has a path
     --timeout(-w): string     # End the whole run after D, with exit status 124
@@ -215,7 +215,7 @@ module completions {
     --ready-fd: string        # When ready, write a newline to descriptor N and close it
     --on: string@"nu-complete wirecat tcp-serve on" # Run CMD on each EVENT
     --send: string            # Send TEXT in place of stdin
-    --no-stdin(-n)            # Do as if there were no stdin
+    --no-stdin(-n)            # Ignore stdin
     --chomp                   # Send lines without their LF
     --crlf(-C)                # Send CR LF for each LF
     --idle-timeout: string    # End a connection that has no traffic for D
@@ -233,15 +233,15 @@ module completions {
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --tls-self-signed         # Speak TLS with a certificate that is made for this run
-    --tls-client-ca: path     # Take only clients whose certificates are issued by those of FILE
-    --starttls: string@"nu-complete wirecat tcp-serve starttls" # Have the server of --forward tls:HOST:PORT go over to TLS first as its protocol does
-    --tls-ca: path            # Trust the certificates of FILE
+    --tls-client-ca: path     # Take only clients whose certificates are issued by one in FILE
+    --starttls: string@"nu-complete wirecat tcp-serve starttls" # Have the server of --forward tls:HOST:PORT switch to TLS first as its protocol does
+    --tls-ca: path            # Trust the certificates in FILE
     --tls-pin: string         # Take the server whose key has this hash
     --tls-insecure            # Take any certificate
-    --tls-min-days: string    # Take no certificate that ends within N days
+    --tls-min-days: string    # Take no certificate that expires within N days
     --tls-cert: path          # The certificate of this side
     --tls-key: path           # The key of the certificate
-    --alpn: string            # The protocols to agree on one of, the best first
+    --alpn: string            # The protocols to offer or to take
     --replay: path            # Play this side of the recording in FILE
     --replay-timing           # Keep the recorded pauses
     --verbose(-v)             # Show connections and the summary too
@@ -298,7 +298,7 @@ module completions {
     --on: string@"nu-complete wirecat udp-send on" # Run CMD on each EVENT
     --idle-timeout: string    # End when nothing was sent or received for D, with exit status 124
     --send: string            # Send TEXT in place of stdin
-    --no-stdin(-n)            # Do as if there were no stdin
+    --no-stdin(-n)            # Ignore stdin
     --chomp                   # Send lines without their LF
     --crlf(-C)                # Send CR LF for each LF
     --repeat: string          # Send each message N times
@@ -379,12 +379,12 @@ module completions {
     --seq: string@"nu-complete wirecat udp-listen seq" # Where the stream keeps its sequence number
     --max-loss: string        # More loss than PCT at the end is exit status 1
     --send: string            # Send TEXT in place of stdin
-    --no-stdin(-n)            # Do as if there were no stdin
+    --no-stdin(-n)            # Ignore stdin
     --chomp                   # Send lines without their LF
     --crlf(-C)                # Send CR LF for each LF
-    --to: string@"nu-complete wirecat udp-listen to" # Whom stdin goes to
+    --to: string@"nu-complete wirecat udp-listen to" # Where stdin goes
     --first-peer              # Listen only to the first peer
-    --broadcast               # Allow to send to broadcast addresses
+    --broadcast               # Allow sending to broadcast addresses
     --exec: string            # Run CMD for each peer
     --sh                      # Run CMD by /bin/sh -c
     --max-flows: string       # Run at most N commands at once
@@ -457,8 +457,8 @@ module completions {
     --interval: string        # Report the statistics of each D as well
     --seq: string@"nu-complete wirecat mcast-join seq" # Where the stream keeps its sequence number
     --max-loss: string        # More loss than PCT at the end is exit status 1
-    --rejoin: string          # Leave and join all groups again, every D
-    --input: string@"nu-complete wirecat mcast-join input" # Read from stdin what to do
+    --rejoin: string          # Join all groups again every D, with new reports and no leave, and on an interface that was made anew
+    --input: string@"nu-complete wirecat mcast-join input" # Read commands from stdin
     --verbose(-v)             # Show connections and the summary too
     --quiet(-q)               # Show only errors
     --events: string@"nu-complete wirecat mcast-join events" # Report these events alone, as accepted,data, or all but these, as -data,-sent
@@ -512,7 +512,7 @@ module completions {
     --on: string@"nu-complete wirecat mcast-send on" # Run CMD on each EVENT
     --idle-timeout: string    # End when nothing was sent or received for D, with exit status 124
     --send: string            # Send TEXT in place of stdin
-    --no-stdin(-n)            # Do as if there were no stdin
+    --no-stdin(-n)            # Ignore stdin
     --chomp                   # Send lines without their LF
     --crlf(-C)                # Send CR LF for each LF
     --repeat: string          # Send each message N times
@@ -572,34 +572,34 @@ module completions {
   export extern "wirecat chat" [
     --nick: string            # Take part as NAME
     --time                    # Show the time of each line
-    --frame: string@"nu-complete wirecat chat frame" # What is spoken with a host
+    --frame: string@"nu-complete wirecat chat frame" # The protocol of the host
     --send: string            # Say TEXT in place of stdin
     --no-stdin(-n)            # Only listen
     --host                    # Host the room, and take part in it
     --headless                # Only host the room
     --max-clients: string     # Have at most N members at once
-    --max-per-address: string # Have at most N members of one IP address at once
+    --max-per-address: string # Have at most N members from one IP address at once
     --queue: string           # How much may wait to be sent to one member
-    --flood-limit: string     # Take N lines a second of each member, and four times as many at once
+    --flood-limit: string     # Take N lines a second from each member, and four times as many at once
     --max-frame-total: string # The most that the unfinished lines of all members hold
     --unix-mode: string       # Who may connect to a unix socket that has a path
-    --allow: string           # Let in only clients of these networks, or of the addresses that a name has now
-    --deny: string            # Do not let in clients of these networks or names, whatever is allowed
+    --allow: string           # Let in only clients from these networks, or from the addresses that a name has now
+    --deny: string            # Do not let in clients from these networks or names, whatever is allowed
     --reconnect               # Connect again when the connection to the host is lost
     --connect-timeout: string # Give up an attempt to connect, over all addresses, after D
     --bind: string            # Connect from this local address and port, or from unix:PATH
-    --via: string             # Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT
+    --via: string             # Connect through a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT
     --via-password-file: path # Read the passwords of the proxies from FILE
     --tls: string             # Speak TLS, with a server whose certificate is for NAME
-    --tls-ca: path            # Trust the certificates of FILE
+    --tls-ca: path            # Trust the certificates in FILE
     --tls-pin: string         # Take the server whose key has this hash
     --tls-insecure            # Take any certificate
-    --tls-min-days: string    # Take no certificate that ends within N days
+    --tls-min-days: string    # Take no certificate that expires within N days
     --tls-cert: path          # The certificate of this side
     --tls-key: path           # The key of the certificate
-    --alpn: string            # The protocols to agree on one of, the best first
+    --alpn: string            # The protocols to offer or to take
     --tls-self-signed         # Speak TLS with a certificate that is made for this run
-    --tls-client-ca: path     # Take only clients whose certificates are issued by those of FILE
+    --tls-client-ca: path     # Take only clients whose certificates are issued by one in FILE
     --ttl: string             # How far it may go
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it
@@ -667,27 +667,27 @@ module completions {
     --stop-word: string       # The message W ends the run with 0, and is not answered
     --threads: string         # Serve in N threads, 1 to 64
     --unix-mode: string       # Who may connect to a unix socket that has a path
-    --allow: string           # Let in only clients of these networks, or of the addresses that a name has now
-    --deny: string            # Do not let in clients of these networks or names, whatever is allowed
+    --allow: string           # Let in only clients from these networks, or from the addresses that a name has now
+    --deny: string            # Do not let in clients from these networks or names, whatever is allowed
     --idle-timeout: string    # End a connection that has no traffic for D
     --ping                    # Probe an echo server
-    --interval: string        # From one probe to the next
+    --interval: string        # The time from one probe to the next
     --size: string            # Bytes of a probe
     --conns: string           # Probe on N connections at once
     --max-loss: string        # More loss than PCT is exit status 1
     --connect-timeout: string # Give up an attempt to connect after D
-    --via: string             # Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT
+    --via: string             # Connect through a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT
     --via-password-file: path # Read the passwords of the proxies from FILE
     --tls: string             # Speak TLS, with a server whose certificate is for NAME
-    --tls-ca: path            # Trust the certificates of FILE
+    --tls-ca: path            # Trust the certificates in FILE
     --tls-pin: string         # Take the server whose key has this hash
     --tls-insecure            # Take any certificate
-    --tls-min-days: string    # Take no certificate that ends within N days
+    --tls-min-days: string    # Take no certificate that expires within N days
     --tls-cert: path          # The certificate of this side
     --tls-key: path           # The key of the certificate
-    --alpn: string            # The protocols to agree on one of, the best first
+    --alpn: string            # The protocols to offer or to take
     --tls-self-signed         # Speak TLS with a certificate that is made for this run
-    --tls-client-ca: path     # Take only clients whose certificates are issued by those of FILE
+    --tls-client-ca: path     # Take only clients whose certificates are issued by one in FILE
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng

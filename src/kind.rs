@@ -8,26 +8,26 @@ use crate::vocabulary::vocabulary;
 vocabulary! {
     /// What kind of trouble a failure, a warning or a retry is about.
     pub enum Kind {
-        AddressInUse = "address-in-use": "somebody else listens there";
+        AddressInUse = "address-in-use": "another program listens there";
         AddressNotAvailable = "address-not-available": "no interface of this machine has the address";
         AlreadyConnected = "already-connected": "a command asks for a connection that there is already";
         AlreadyJoined = "already-joined": "the group is joined on this interface already";
-        BadAddress = "bad-address": "an address that is not one";
+        BadAddress = "bad-address": "an address that cannot be used";
         BadChecksum = "bad-checksum": "datagrams came with a wrong checksum";
-        BadCommand = "bad-command": "a line of --input commands or json that is none";
-        BadOption = "bad-option": "an option of a socket that is none, or a value that it does not take";
+        BadCommand = "bad-command": "a line of --input commands or json that is not a command";
+        BadOption = "bad-option": "an unknown socket option, or a value that it does not take";
         Bind = "bind": "the local address cannot be used";
         Broadcast = "broadcast": "a broadcast address without --broadcast";
         Busy = "busy": "the backlog of the listener is full";
         Cancelled = "cancelled": "what a command asked for was given up before it came about";
-        Chat = "chat": "what the chat says to its user alone, such as a line that is no command";
+        Chat = "chat": "what the chat says to its user alone, such as an unknown command";
         Child = "child": "the command behind -- failed";
         Closed = "closed": "a server accepted the connection and closed it at once";
         Command = "command": "a command of --exec failed";
         Count = "count": "fewer messages came than --count asks for";
         CutFrame = "cut-frame": "the peer closed in the middle of a message";
         Denied = "denied": "--allow or --deny do not let a client in";
-        DoubtfulSequence = "doubtful-sequence": "--seq points at something that is no sequence number";
+        DoubtfulSequence = "doubtful-sequence": "--seq points at something that is not a sequence number";
         Expect = "expect": "nothing that came matches --expect";
         Exposed = "exposed": "others can read a file with a secret";
         FamilyUnavailable = "family-unavailable": "this machine has no such address family";
@@ -44,7 +44,7 @@ vocabulary! {
         InterfaceDown = "interface-down": "the interface is down";
         InterfaceNotMulticast = "interface-not-multicast": "the interface cannot do multicast";
         Io = "io": "the system refused for another reason";
-        KernelDrops = "kernel-drops": "the kernel dropped datagrams, its buffer being full";
+        KernelDrops = "kernel-drops": "the kernel dropped datagrams, because its buffer was full";
         Loss = "loss": "more was lost than --max-loss allows";
         Lost = "lost": "a client's connection was lost";
         MaxPerAddress = "max-per-address": "an address has as many connections as it may have, and wants more";
@@ -61,15 +61,15 @@ vocabulary! {
         NotMulticast = "not-multicast": "the address is no multicast group";
         NotShown = "not-shown": "events were left out, because stderr was not read";
         NothingArrived = "nothing-arrived": "nothing reached this machine";
-        Notify = "notify": "NOTIFY_SOCKET does not take the word";
+        Notify = "notify": "NOTIFY_SOCKET cannot be written to";
         OtherInterface = "other-interface": "the group is heard on another interface";
         OtherSource = "other-source": "the group is heard from another source";
         PermissionDenied = "permission-denied": "the system does not allow it";
-        Proxy = "proxy": "a proxy has not named its client as it should";
-        ProxyAuth = "proxy-auth": "a proxy wants a user and a password, or takes not those it was sent";
+        Proxy = "proxy": "a proxy has not sent a correct header of the PROXY protocol";
+        ProxyAuth = "proxy-auth": "a proxy wants a user and a password, or refuses those it was sent";
         ProxyDenied = "proxy-denied": "the rules of a proxy do not allow the connection";
         ProxyFailed = "proxy-failed": "a proxy could not make the connection";
-        ProxyReply = "proxy-reply": "what a proxy replied is no reply, or no whole one";
+        ProxyReply = "proxy-reply": "what a proxy replied is not a reply, or is cut short";
         ReceiveBufferFull = "receive-buffer-full": "the receive buffer was full";
         Refused = "refused": "nobody listens there";
         Replay = "replay": "what came is not what was recorded";
@@ -81,7 +81,7 @@ vocabulary! {
         Slow = "slow": "a client does not take what it is sent";
         SocketOption = "socket-option": "the kernel changed what was asked of a socket";
         SsmRange = "ssm-range": "source-specific join outside of 232/8 or ff3x::/32";
-        Starttls = "starttls": "a server does not go over to TLS as --starttls asks";
+        Starttls = "starttls": "a server does not switch to TLS as --starttls asks";
         Starved = "starved": "out of descriptors: new clients wait";
         StorageFull = "storage-full": "the disk or the quota is full";
         Timeout = "timeout": "a limit of time has passed";
@@ -91,19 +91,19 @@ vocabulary! {
         TlsCertificate = "tls-certificate": "the peer's certificate is broken, or made for another use";
         TlsClientCertificate = "tls-client-certificate": "a client certificate is wanted, and none was given";
         TlsCut = "tls-cut": "the peer closed in the middle of a TLS handshake";
-        TlsExpired = "tls-expired": "the peer's certificate has ended";
-        TlsExpiresSoon = "tls-expires-soon": "the peer's certificate ends within --tls-min-days";
+        TlsExpired = "tls-expired": "the peer's certificate has expired";
+        TlsExpiresSoon = "tls-expires-soon": "the peer's certificate expires within --tls-min-days";
         TlsInsecure = "tls-insecure": "with --tls-insecure any certificate is taken";
         TlsName = "tls-name": "the peer's certificate is for other names";
         TlsNoTrustStore = "tls-no-trust-store": "this machine trusts no certificates, and --tls-ca names none";
         TlsNotTls = "tls-not-tls": "the peer does not speak TLS";
-        TlsNotYetValid = "tls-not-yet-valid": "the peer's certificate begins later";
-        TlsPin = "tls-pin": "the peer has another key than --tls-pin names";
-        TlsRejected = "tls-rejected": "the peer does not take this side's certificate";
+        TlsNotYetValid = "tls-not-yet-valid": "the peer's certificate is not valid yet";
+        TlsPin = "tls-pin": "the key of the peer does not match --tls-pin";
+        TlsRejected = "tls-rejected": "the peer rejects this side's certificate";
         TlsTruncated = "tls-truncated": "the stream ended without the close_notify of TLS";
-        TlsUntrusted = "tls-untrusted": "nobody who is trusted has issued the peer's certificate";
+        TlsUntrusted = "tls-untrusted": "the peer's certificate was not issued by a trusted authority";
         TlsVersion = "tls-version": "no version of TLS, or no cipher, in common";
-        TooLarge = "too-large": "a message that no datagram holds";
+        TooLarge = "too-large": "a message too large for a datagram";
         TooManyGroups = "too-many-groups": "more groups than the kernel allows (igmp_max_memberships)";
         Truncated = "truncated": "a datagram was longer than what could be received";
         UdpErrors = "udp-errors": "the kernel counted UDP errors";
@@ -113,7 +113,7 @@ vocabulary! {
         UnsafePickle = "unsafe-pickle": "an object of --frame obj asks for more than data";
         Unsent = "unsent": "something was accepted for sending and never left";
         Usage = "usage": "options that cannot be used like this";
-        Waiting = "waiting": "what the program waits for, told to a person";
+        Waiting = "waiting": "what the program waits for, shown to a person";
     }
 }
 

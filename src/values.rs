@@ -85,7 +85,7 @@ pub fn parse_count(text: &str) -> Result<u64, String> {
 pub fn parse_threads(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(count @ 1..=MOST_THREADS) => Ok(count),
-        _ => Err(format!("{text:?} is no number of threads: write 1 to {MOST_THREADS}")),
+        _ => Err(format!("{text:?} is not a number of threads: write 1 to {MOST_THREADS}")),
     }
 }
 

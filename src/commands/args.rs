@@ -37,7 +37,7 @@ pub struct ReportArgs {
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Report these events alone, as accepted,data, or all but these, as -data,-sent; error and
-    /// summary always. What is named is shown without -v; hooks of --on run all the same
+    /// summary always. Events that are named need no -v; hooks of --on run all the same
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     pub events: Option<EventSelection>,
     /// The form of the events on stderr: text or json [default: text]
@@ -101,7 +101,7 @@ pub struct SourceArgs {
     /// Send TEXT in place of stdin; repeatable, one message each
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub send: Vec<OsString>,
-    /// Do as if there were no stdin: nothing is sent, and nothing half-closed
+    /// Ignore stdin: nothing is sent, and nothing half-closed
     #[arg(short, long)]
     pub no_stdin: bool,
 }

@@ -52,7 +52,7 @@ pub struct ChatArgs {
     /// Show the time of each line
     #[arg(long, help_heading = "Chat")]
     pub time: bool,
-    /// What is spoken with a host: line, or tinyproto as the Python library has it [default: line]
+    /// The protocol of the host: line, or tinyproto, that of the Python library [default: line]
     #[arg(long, value_name = "FRAMING", help_heading = "Chat")]
     pub frame: Option<Framing>,
     /// What is said.
@@ -68,13 +68,13 @@ pub struct ChatArgs {
     /// Have at most N members at once; the rest wait, or with tinyproto are refused (with --host)
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Hosting")]
     pub max_clients: Option<u64>,
-    /// Have at most N members of one IP address at once; more are closed (with --host)
+    /// Have at most N members from one IP address at once; more are closed (with --host)
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Hosting")]
     pub max_per_address: Option<u64>,
     /// How much may wait to be sent to one member (with --host) [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Hosting")]
     pub queue: Option<u64>,
-    /// Take N lines a second of each member, and four times as many at once; what comes faster
+    /// Take N lines a second from each member, and four times as many at once; what comes faster
     /// waits, and 1000 lines that wait are a flood (with --host) [default: 5]
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Hosting")]
     pub flood_limit: Option<u64>,

@@ -95,7 +95,7 @@ pub struct EchoArgs {
     /// Probe an echo server: round trips, loss, duplicates, reordering, corruption
     #[arg(long, help_heading = "Probe")]
     pub ping: bool,
-    /// From one probe to the next; 0 sends each when the last is answered [default: 1s]
+    /// The time from one probe to the next; 0 sends each when the last one is answered [default: 1s]
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Probe")]
     pub interval: Option<Duration>,
     /// Bytes of a probe [default: 56]
@@ -198,7 +198,7 @@ fn word(option: &str, text: Option<&OsStr>, wire: &Wire) -> Result<Option<Bytes>
     let Some(text) = text else { return Ok(None) };
     let word = read_text(text)?;
     if word.is_empty() {
-        return Err(refuse(option, "an empty word would be met by chance"));
+        return Err(refuse(option, "an empty word would match every message"));
     }
     let Some(framer) = wire.framer() else { return Ok(Some(word)) };
     let mut deframer = Deframer::new(framer);

@@ -19,6 +19,6 @@ When it ends:
 
 pub(super) const CHAT_LIMITS: &str = "\
 Flood limit:
-  A room takes 5 lines a second of each member, after 20 at once; a host sets
+  A room takes 5 lines a second from each member, after 20 at once; a host sets
   that by --flood-limit. What is typed or piped faster waits for its turn, and
   that it waits is shown; with -q it waits without a word.";

@@ -17,7 +17,7 @@ Exit status:
   5    cannot listen or join
   6    connection lost, input left unsent, bad frame
   7    local I/O: stdin, stdout, a file, a descriptor
-  8    the handshake of TLS or with a proxy
+  8    a handshake of TLS or with a proxy failed
   124  a timeout
   126, 127  the command behind -- cannot be run, or is not there
   130, 143, 129  ended by SIGINT, SIGTERM, SIGHUP (SIGTERM of a server: 0)";
@@ -49,7 +49,7 @@ Examples:
   wirecat tcp-connect --wait 30s db:5432 < query   wait for the server first
   wirecat tcp-connect --frame line -c 1 :7000      one line as the answer
   wirecat tcp-connect --replay session :7000       a recorded session, as a test
-  wirecat tcp-connect --via http://gw:3128 db:80   by way of a proxy
+  wirecat tcp-connect --via http://gw:3128 db:80   through a proxy
   wirecat tcp-connect unix:/run/app.sock           a unix socket";
 
 const SERVE_EXAMPLES: &str = "\
@@ -121,8 +121,8 @@ How it measures:
   With an interval, probes are due in step whatever the answers do, and a round
   trip counts from when its probe was due, not from when a late sender sent it.
   With --interval 0 each connection waits for its answer first. A round trip of
-  twice the mean or more then also counts for the probes that were not sent
-  meanwhile, one for each mean, with what was left of it for them.
+  twice the mean or more then also counts for the probes that it held back, one
+  for each mean, each with the time that was left of it.
   Every byte of an answer is checked; one that differs is corrupt, and lost.";
 
 const GROUPS: &str = "\
@@ -157,7 +157,7 @@ Commands (one a line of stdin):
   /connect ADDR      {\"connect\":ADDR}              one more connection (tcp-*)
   /listen ADDR       {\"listen\":ADDR}               one more listener (tcp-*)
   /list  /stats      {\"list\":true} {\"stats\":true}  list, stats events
-  /tick TIME         {\"tick\":TIME}                  a tick event a TIME, or off
+  /tick TIME         {\"tick\":TIME}                  a tick each TIME, or off
   /join G  /leave G  {\"join\":G} {\"leave\":G}        a group (mcast-join)
   /quit              {\"quit\":true}                 drain and stop
   The end of stdin is /quit. A bad command is an error event and ends nothing.
@@ -168,7 +168,7 @@ Commands (one a line of stdin):
   connect is answered by connecting, with the number to close it by, and then
   by connected, connect-failed or error; listen by listening. To dial an ADDR
   once more while it is connected takes {\"connect\":ADDR,\"another\":true}. Up to
-  256 connections are in the making at once; the others wait for a place.";
+  256 connections are made at once; further ones wait.";
 
 const SENDER_COMMANDS: &str = "\
 Commands (one a line of stdin):
@@ -177,7 +177,7 @@ Commands (one a line of stdin):
   /to PEER TEXT      {\"send\":TEXT,\"to\":PEER}       to HOST:PORT or unix:PATH
                      {\"b64\":...} {\"hex\":...}       bytes instead of TEXT
   /list  /stats      {\"list\":true} {\"stats\":true}  list, stats events
-  /tick TIME         {\"tick\":TIME}                  a tick event a TIME, or off
+  /tick TIME         {\"tick\":TIME}                  a tick each TIME, or off
   /quit              {\"quit\":true}                 drain and stop
   Each message is answered by sent or send-failed, with its line; a datagram
   that is refused later is one more send-failed, without a line. Answers are

@@ -30,10 +30,10 @@ impl ListenArgs {
 /// Who is let in
 #[derive(Args, Clone, Debug)]
 pub struct AccessArgs {
-    /// Let in only clients of these networks, or of the addresses that a name has now; repeatable
+    /// Let in only clients from these networks, or from the addresses that a name has now; repeatable
     #[arg(long, value_name = "CIDR")]
     pub allow: Vec<Peers>,
-    /// Do not let in clients of these networks or names, whatever is allowed; repeatable
+    /// Do not let in clients from these networks or names, whatever is allowed; repeatable
     #[arg(long, value_name = "CIDR")]
     pub deny: Vec<Peers>,
 }

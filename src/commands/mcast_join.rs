@@ -26,11 +26,11 @@ pub struct McastJoinArgs {
     /// What both listeners take.
     #[command(flatten)]
     pub listener: ListenerArgs,
-    /// Leave and join all groups again, every D (reports, no leave), and on an interface that was made
+    /// Join all groups again every D, with new reports and no leave, and on an interface that was made
     /// anew
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Groups")]
     pub rejoin: Option<Duration>,
-    /// Read from stdin what to do: commands or json [default: stdin is not read]
+    /// Read commands from stdin: commands or json [default: stdin is not read]
     #[arg(long, value_name = "FORM", help_heading = "Input and output")]
     pub input: Option<CommandForm>,
     /// How events are reported.

@@ -139,7 +139,7 @@ fn endless(config: &McastSend) -> Option<String> {
         Rate::Bytes(count) => format!("{count} B/s"),
     };
     let text =
-        format!("sending probes at {rate} until it is stopped (--duration and --repeat end it)");
+        format!("sending probes at {rate} until stopped (^C; --duration or --repeat sets an end)");
     is_shown.then_some(text)
 }
 

@@ -10,7 +10,7 @@ pub(super) fn words(remedy: Remedy) -> &'static str {
         Remedy::SendFrom => "to send from {} use --bind {}",
         Remedy::Datagrams => "it is a datagram socket: use udp-send",
         Remedy::Streams => "it is a stream socket: use tcp-connect",
-        Remedy::Packets => "it is a SEQPACKET socket, which no command speaks to",
+        Remedy::Packets => "it is a SEQPACKET socket, which no command supports",
         Remedy::Broadcast => "a broadcast address needs --broadcast",
         Remedy::Busy => "try again later, or use --wait",
         Remedy::Inherited => "the parent process must open it before it starts wirecat",

@@ -250,7 +250,7 @@ pub(super) fn program(command: &str, shell: bool) -> Result<Program, Failure> {
         return Err(refuse("--exec", cause).fix("add --sh"));
     }
     let program = Program::new(words.into_iter().map(Into::into))
-        .ok_or_else(|| refuse("--exec", "there is no word in it to name a program"))?;
+        .ok_or_else(|| refuse("--exec", "it names no program"))?;
     // Now, and not once a client has come.
     program.check()?;
     Ok(program)

@@ -46,7 +46,7 @@ pub struct ConnectArgs {
     /// Only see whether a connection can be made: nothing is sent or received
     #[arg(short = 'z', long, help_heading = "Ends")]
     pub probe: bool,
-    /// Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]
+    /// Count a connection as made once it has stood for D [default: 0; 100ms with -z and --wait]
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub settle: Option<Duration>,
     /// Connect again when the connection is lost, and report what may be lost with it
@@ -61,7 +61,7 @@ pub struct ConnectArgs {
     /// What the connection leads through.
     #[command(flatten, next_help_heading = "Sockets")]
     pub via: ViaArgs,
-    /// Run CMD with the connection as its stdin and stdout; its status is ours
+    /// Run CMD with the connection as its stdin and stdout; its status is the exit status
     #[arg(long, value_name = "CMD", help_heading = "Input and output")]
     pub exec: Option<String>,
     /// Run CMD by /bin/sh -c (with --exec)
@@ -71,7 +71,7 @@ pub struct ConnectArgs {
     #[cfg(feature = "tls")]
     #[command(flatten)]
     pub tls: TlsArgs,
-    /// Have the server go over to TLS first as its protocol does: smtp, imap, pop3, ftp, ldap or
+    /// Have the server switch to TLS first as its protocol does: smtp, imap, pop3, ftp, ldap or
     /// postgres; it implies --tls
     #[cfg(feature = "tls")]
     #[arg(long, value_name = "PROTOCOL", help_heading = "TLS")]

@@ -80,7 +80,7 @@ pub struct ServeArgs {
     /// Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Clients")]
     pub max_clients: Option<u64>,
-    /// Serve at most N clients of one IP address at once; more are closed
+    /// Serve at most N clients from one IP address at once; more are closed
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Clients")]
     pub max_per_address: Option<u64>,
     /// Serve the clients in N threads, 1 to 64 [default: 1]
@@ -130,7 +130,7 @@ pub struct ServeArgs {
     #[cfg(feature = "tls")]
     #[command(flatten)]
     pub server_tls: ServerTlsArgs,
-    /// Have the server of --forward tls:HOST:PORT go over to TLS first as its protocol does: smtp, imap,
+    /// Have the server of --forward tls:HOST:PORT switch to TLS first as its protocol does: smtp, imap,
     /// pop3, ftp, ldap or postgres. Clients speak in plain text from the start; one that waits for a
     /// greeting gets that of --greet [default: a short one of the protocol]
     #[cfg(feature = "tls")]

@@ -46,7 +46,7 @@ impl TlsArgs {
 /// Whom a client trusts
 #[derive(Args, Clone, Debug)]
 pub struct TrustArgs {
-    /// Trust the certificates of FILE (PEM), and no others [default: those of this machine]
+    /// Trust the certificates in FILE (PEM), and no others [default: those of this machine]
     #[arg(long, value_name = "FILE", help_heading = "TLS")]
     pub tls_ca: Option<PathBuf>,
     /// Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits.
@@ -60,7 +60,7 @@ pub struct TrustArgs {
         help_heading = "TLS"
     )]
     pub tls_insecure: bool,
-    /// Take no certificate that ends within N days
+    /// Take no certificate that expires within N days
     #[arg(long, value_name = "N", help_heading = "TLS")]
     pub tls_min_days: Option<u32>,
 }
@@ -68,13 +68,13 @@ pub struct TrustArgs {
 /// Who this side is, whichever it is
 #[derive(Args, Clone, Debug)]
 pub struct IdentityArgs {
-    /// The certificate of this side (PEM), and behind it those of who has issued it
+    /// The certificate of this side (PEM), followed by those of its issuers
     #[arg(long, value_name = "FILE", help_heading = "TLS")]
     pub tls_cert: Option<PathBuf>,
     /// The key of the certificate (PEM) [default: the one in the file of --tls-cert]
     #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
     pub tls_key: Option<PathBuf>,
-    /// The protocols to agree on one of, the best first: h2,http/1.1
+    /// The protocols to offer or to take (ALPN), the best first: h2,http/1.1
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "TLS")]
     pub alpn: Vec<String>,
 }
@@ -85,7 +85,7 @@ pub struct ServerTlsArgs {
     /// Speak TLS with a certificate that is made for this run; its pin is shown
     #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"], help_heading = "TLS")]
     pub tls_self_signed: bool,
-    /// Take only clients whose certificates are issued by those of FILE (PEM)
+    /// Take only clients whose certificates are issued by one in FILE (PEM)
     #[arg(long, value_name = "FILE", help_heading = "TLS")]
     pub tls_client_ca: Option<PathBuf>,
 }

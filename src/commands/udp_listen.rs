@@ -44,13 +44,13 @@ pub struct UdpListenArgs {
     /// How stdin is read.
     #[command(flatten)]
     pub input: InputArgs,
-    /// Whom stdin goes to: last, all, or an address [default: last]
+    /// Where stdin goes: last, all, or an address [default: last]
     #[arg(long, value_name = "WHOM", help_heading = "Peers")]
     pub to: Option<String>,
     /// Listen only to the first peer
     #[arg(long, help_heading = "Peers")]
     pub first_peer: bool,
-    /// Allow to send to broadcast addresses
+    /// Allow sending to broadcast addresses
     #[arg(long, help_heading = "Sockets")]
     pub broadcast: bool,
     /// Run CMD for each peer: it reads what the peer sends, and its lines go back as datagrams

@@ -37,7 +37,7 @@ const OTHERS: u32 = 0o044;
 #[allow(rustdoc::broken_intra_doc_links)]
 #[derive(Args, Clone, Debug, Default)]
 pub struct ViaArgs {
-    /// Connect by way of a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; a comma makes
+    /// Connect through a proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; a comma makes
     /// a chain, whose last one looks the name up
     #[arg(long, value_name = "URL")]
     pub via: Option<String>,

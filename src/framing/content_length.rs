@@ -72,7 +72,7 @@ fn read_header(line: &[u8]) -> Result<Option<u64>, FrameError> {
     // Of HTTP, which the protocols refer to: a name has no blanks in it, nor behind it.
     if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
         let quoted = line.get(..QUOTED).unwrap_or(line).escape_ascii();
-        return Err(FrameError::Malformed(format!("`{quoted}` is no header")));
+        return Err(FrameError::Malformed(format!("`{quoted}` is not a header")));
     }
     if !name.eq_ignore_ascii_case(NAME) {
         return Ok(None);
@@ -149,9 +149,9 @@ mod tests {
             (b"X: 1\r\n\r\n", "headers without Content-Length"),
             (b"Content-Length: 1\r\nContent-Length: 1\r\n", "headers with Content-Length twice"),
             (b"Content-Length: 1\n", "a header that ends with LF alone, not with CR LF"),
-            (b"GET / HTTP/1.1\r\n", "`GET / HTTP/1.1` is no header"),
-            (b"Content-Length : 1\r\n", "`Content-Length : 1` is no header"),
-            (b": 1\r\n", "`: 1` is no header"),
+            (b"GET / HTTP/1.1\r\n", "`GET / HTTP/1.1` is not a header"),
+            (b"Content-Length : 1\r\n", "`Content-Length : 1` is not a header"),
+            (b": 1\r\n", "`: 1` is not a header"),
             (b"Content-Length: \r\n", "`\\r` in the length of a body"),
             (b"Content-Length: -1\r\n", "`-` in the length of a body"),
             (b"Content-Length: +1\r\n", "`+` in the length of a body"),
@@ -178,6 +178,6 @@ mod tests {
         assert_eq!(step(&over[..HEADERS - 1]), Ok(Step::More));
         assert_eq!(step(&over[..HEADERS]), Err(error));
         let error = step(&[b"x".repeat(90), b"\r\n".to_vec()].concat()).unwrap_err();
-        assert_eq!(error.to_string(), format!("`{}` is no header", "x".repeat(QUOTED)));
+        assert_eq!(error.to_string(), format!("`{}` is not a header", "x".repeat(QUOTED)));
     }
 }

@@ -172,7 +172,7 @@ impl HexLines {
         let digits: Vec<u8> = line.iter().copied().filter(|byte| !b" \t".contains(byte)).collect();
         // Looked for first: the decoder knows positions among the digits only, not in the line.
         if let Some(other) = digits.iter().find(|byte| !byte.is_ascii_hexdigit()) {
-            return Err(malformed(format!("`{}` is no hex digit", other.escape_ascii())));
+            return Err(malformed(format!("`{}` is not a hex digit", other.escape_ascii())));
         }
         let message = HEXLOWER_PERMISSIVE
             .decode(&digits)
@@ -229,8 +229,8 @@ mod tests {
     fn what_is_no_hex_names_its_line() {
         let cases: [(&[u8], &str); 4] = [
             (b"01\n\n012\n", "line 3: an odd number of hex digits"),
-            (b"01\n0x2\n", "line 2: `x` is no hex digit"),
-            (b"01\n0\r1\n", "line 2: `\\r` is no hex digit"),
+            (b"01\n0x2\n", "line 2: `x` is not a hex digit"),
+            (b"01\n0\r1\n", "line 2: `\\r` is not a hex digit"),
             (b"01\n112233445566778899\n", "9 bytes long, and the limit is 8"),
         ];
         for (text, expected) in cases {

@@ -127,7 +127,7 @@ impl From<PickleError> for FrameError {
 fn length(header: &[u8]) -> Result<Option<u64>, FrameError> {
     let bad = |end: usize| {
         let text = header.get(..end).unwrap_or(header).escape_ascii();
-        FrameError::Malformed(format!("`{text}` is no length in hex"))
+        FrameError::Malformed(format!("`{text}` is not a length in hex"))
     };
     let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
     let start = header.iter().take_while(is_blank).count();
@@ -194,7 +194,7 @@ mod tests {
     fn a_header_that_cannot_become_one_is_refused_at_once() {
         assert_eq!(step(b"   1"), Ok(Step::More));
         let error = step(b"  1 GET ").unwrap_err();
-        assert_eq!(error.to_string(), "`  1 G` is no length in hex");
+        assert_eq!(error.to_string(), "`  1 G` is not a length in hex");
         for start in [&b"GET "[..], b"   1 1", b"\x80\x04"] {
             assert!(step(start).is_err(), "{}", start.escape_ascii());
         }
@@ -219,7 +219,7 @@ mod tests {
         let mut out = b"before".to_vec();
         let framer = Obj::new(20);
         let error = framer.encode(b"{]", &mut out).unwrap_err();
-        assert_eq!(error.to_string(), "no JSON: `\"` is missing at byte 1");
+        assert_eq!(error.to_string(), "not JSON: `\"` is missing at byte 1");
         let error = framer.encode(br#""seventeen letters""#, &mut out).unwrap_err();
         assert_eq!(error, FrameError::TooLarge { len: 22, max: 20 });
         assert_eq!(out, b"before");

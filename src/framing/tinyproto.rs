@@ -33,7 +33,7 @@ pub enum ExchangeError {
     #[error("refused by the peer, which takes no more connections")]
     NotWelcome,
     /// The first byte is no hello.
-    #[error("no tinyproto: it begins with 0x{0:02x} in place of 0xff")]
+    #[error("not tinyproto: it begins with 0x{0:02x} in place of 0xff")]
     NoHello(u8),
     /// The peer closed before it sent hello.
     #[error("closed by the peer before its hello")]

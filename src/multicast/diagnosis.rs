@@ -106,7 +106,7 @@ fn interface_finding(member: &Membership, interfaces: &[Interface]) -> Option<Fi
         return Some(Finding { kind: Kind::NoSuchInterface, text });
     };
     if let Some(problem) = now.problem(member.group) {
-        let text = format!("interface {name}: {}. To mend it: {}", problem.cause, problem.fix);
+        let text = format!("interface {name}: {}. To fix it: {}", problem.cause, problem.fix);
         return Some(Finding { kind: problem.kind, text });
     }
     let text =

@@ -172,7 +172,7 @@ fn bind_failure(membership: &Membership, port: u16, error: &io::Error) -> Failur
     let failure = Failure::io(Status::Listen, "bind to", target, error);
     match Errno::from_io_error(error) {
         Some(Errno::ADDRINUSE) => {
-            failure.fix("another program has it for itself; `ss -ulnp` shows which")
+            failure.fix("another program uses it alone; `ss -ulnp` shows which")
         }
         Some(Errno::ACCESS) if port < 1024 => {
             failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
@@ -277,7 +277,7 @@ pub(super) mod tests {
         let member = memberships(&address, &[lo()]).unwrap().remove(0);
         let failure = JoinSocket::open(member, port, &SocketOptions::default()).unwrap_err();
         assert_eq!((failure.status, failure.kind), (Status::Listen, Kind::AddressInUse));
-        assert!(failure.to_string().contains("another program has it for itself"), "{failure}");
+        assert!(failure.to_string().contains("another program uses it alone"), "{failure}");
     }
 
     #[test]

@@ -75,7 +75,11 @@ fn family_findings(family: &FamilyCounters, before: &Counters, now: &Counters) -
     // InErrors counts those two as well.
     let other = rise("InErrors").saturating_sub(full + corrupt);
     let counted = [
-        (full, Kind::ReceiveBufferFull, "found a receive buffer full. `-O rcvbuf` enlarges ours"),
+        (
+            full,
+            Kind::ReceiveBufferFull,
+            "met a full receive buffer. `-O rcvbuf` enlarges that of wirecat",
+        ),
         (corrupt, Kind::BadChecksum, "had a wrong UDP checksum"),
         (other, Kind::UdpErrors, "were dropped by UDP (InErrors)"),
         (rise("IgnoredMulti"), Kind::IgnoredDatagrams, IGNORED),
@@ -99,8 +103,8 @@ fn nothing_arrived(family: &FamilyCounters, before: &Counters, now: &Counters) -
         _ => return None,
     };
     let text = format!(
-        "{came}. What is sent is lost on the way here. Check the sender's TTL and interface. A \
-         switch that snoops needs a querier"
+        "{came}. What others send is lost on the way here. Check the sender's TTL and \
+         interface. A switch with IGMP snooping needs a querier"
     );
     Some(Finding { kind: Kind::NothingArrived, text })
 }
@@ -117,7 +121,7 @@ fn only_our_own(
     let delivered = now.rise(before, "Ip:InDelivers")?;
     let text = || {
         format!(
-            "no {} multicast packet came in but {arrived}. Those may be this machine's own: it sent {sent}",
+            "{} multicast packets that came in: {arrived}. They may be this machine's own: it sent {sent}",
             family.name
         )
     };
@@ -133,7 +137,7 @@ fn firewall(before: &Counters, now: &Counters) -> Option<Finding> {
     let dropped = arrived.saturating_sub(accounted_for);
     let text = || {
         format!(
-            "a firewall on this machine dropped {dropped} IPv4 multicast packets or more. They \
+            "a firewall on this machine dropped at least {dropped} IPv4 multicast packets. They \
              came in and were not delivered. As root, `nft list ruleset` shows the rules"
         )
     };
@@ -188,12 +192,15 @@ mod tests {
     fn packets_that_came_in_and_were_not_delivered_met_a_firewall() {
         let dropped = after(&[("IpExt:InMcastPkts", 8), ("Ip:InDelivers", 5)], true, false);
         assert_kinds(&dropped, &[Kind::Firewall]);
-        assert!(dropped[0].contains("dropped 3 IPv4 multicast packets or more"), "{dropped:?}");
+        assert!(dropped[0].contains("dropped at least 3 IPv4 multicast packets"), "{dropped:?}");
         // What this machine sends comes back in, joined or not.
         let own = [("IpExt:InMcastPkts", 8), ("IpExt:OutMcastPkts", 8)];
         let found = after(&own, true, false);
         assert_kinds(&found, &[Kind::NothingArrived, Kind::FirewallUnknown]);
-        assert!(found[0].contains("came in but 8. Those may be this machine's own"), "{found:?}");
+        assert!(
+            found[0].contains("IPv4 multicast packets that came in: 8. They may be"),
+            "{found:?}"
+        );
         let busy = [&own[..], &[("Ip:InDelivers", 1)]].concat();
         assert_kinds(&after(&busy, true, false), &[Kind::FirewallUnknown]);
         let v6 = [("Ip6InMcastPkts", 8)];

@@ -40,7 +40,7 @@ pub enum Written {
 
 /// A word that names no form of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a form of output: it is one of raw, line, nul, hex, dump, json, none")]
+#[error("unknown form: use raw, line, nul, hex, dump, json or none")]
 pub struct UnknownOutput;
 
 impl Output {

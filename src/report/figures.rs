@@ -39,7 +39,7 @@ fields! {
         rate: f64 = "rate": "messages a second";
         byte_rate: f64 = "byte_rate": "bytes a second";
         truncated: u64 = "truncated": "messages that were longer than what could be received";
-        kernel_drops: u64 = "kernel_drops": "datagrams that the kernel dropped, its buffer being full";
+        kernel_drops: u64 = "kernel_drops": "datagrams that the kernel dropped, because its buffer was full";
     }
 }
 
@@ -156,7 +156,8 @@ impl fmt::Display for Figures {
             write!(out, " jitter {}", time(jitter))?;
         }
         if let Some(LatencySummary { min, mean, p99, max }) = self.latency {
-            write!(out, " latency {}", [min, mean, max].map(time).join("/"))?;
+            let [min, mean, max] = [min, mean, max].map(time);
+            write!(out, " latency min {min} avg {mean} max {max}")?;
             if let Some(p99) = p99 {
                 write!(out, " p99 {}", time(p99))?;
             }
@@ -225,7 +226,7 @@ mod tests {
         assert_eq!(
             full.to_string(),
             "9 messages 2.0 KiB 10.0/s 20.0 KiB/s lost 1 (10.00 %) reordered 2 jitter 1.50 ms \
-             latency 20 µs/3.00 ms/2.00 s p99 500.00 ms dropped by the kernel 4"
+             latency min 20 µs avg 3.00 ms max 2.00 s p99 500.00 ms dropped by the kernel 4"
         );
     }
 

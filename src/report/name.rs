@@ -64,7 +64,7 @@ events! {
              command sends before waits for it. A connection that is dialed is connected only then.",
             always [conn peer], sometimes [];
         Tls = "tls":
-            "The handshake of TLS on a connection is over, behind connected or accepted. subject, \
+            "The handshake of TLS on a connection is over, after connected or accepted. subject, \
              names, not_after and pin are of the certificate that the peer has given.",
             always [peer version cipher], sometimes [conn alpn subject names not_after pin];
         Joined = "joined":
@@ -74,11 +74,11 @@ events! {
             "A group is left.",
             always [proto group iface], sometimes [];
         List = "list":
-            "One of what is there, because somebody asked: a connection, a group or a peer. The \
-             last one has their count and nothing else.",
+            "One connection, group or peer of those that a command asked for. The last one has \
+             their count and nothing else.",
             always [], sometimes [conn local peer group iface line queued unread count fd in out secs];
         Tick = "tick":
-            "The time that a command to tick asks for has passed again: count times by now. One for \
+            "The time that a tick command asked for has passed, by now count times. One for \
              which stdout has no room is left out, and counted.",
             always [line count], sometimes [];
         Data = "data":

@@ -140,7 +140,7 @@ fn parse_line(text: &[u8], recording: &mut Recording) -> Result<(), String> {
     };
     // A file may hold any number here: negative ones are refused as well.
     let at = Duration::try_from_secs_f64(entry.ts).ok().filter(|at| *at < LATEST);
-    let at = at.ok_or("a `ts` that is no time")?;
+    let at = at.ok_or("a `ts` that is not a time")?;
     if let Some(role) = role {
         let name = entry.proto.as_deref().ok_or("missing field `proto`")?;
         let proto = name.parse().map_err(|()| format!("unknown `proto` {name:?}"))?;
@@ -266,8 +266,8 @@ mod tests {
             (r#"{"event":"accepted","conn":2}"#, "missing field `proto`"),
             (r#"{"event":"accepted","proto":"udp","conn":2}"#, "does not happen on udp"),
             (r#"{"event":"hello","conn":1}"#, r#"unknown `event` "hello""#),
-            (r#"{"event":"closed","conn":1,"ts":-1}"#, "a `ts` that is no time"),
-            (r#"{"event":"closed","conn":1,"ts":1e19}"#, "a `ts` that is no time"),
+            (r#"{"event":"closed","conn":1,"ts":-1}"#, "a `ts` that is not a time"),
+            (r#"{"event":"closed","conn":1,"ts":1e19}"#, "a `ts` that is not a time"),
         ];
         for (text, cause) in table {
             let error = parse(format!("{open}\n\n{text}\n").as_bytes()).unwrap_err();

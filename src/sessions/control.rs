@@ -104,7 +104,7 @@ impl ControlInput {
 impl Reader {
     fn command(self, line: &Line) -> Result<Command, Failure> {
         let Some(bytes) = &line.bytes else {
-            return Err(bad_command(line.number, "it is too long, and passed over"));
+            return Err(bad_command(line.number, "it is too long, and is skipped"));
         };
         let mut command =
             self.form.parse(bytes).map_err(|cause| bad_command(line.number, cause))?;

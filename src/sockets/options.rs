@@ -30,7 +30,7 @@ pub enum OptionError {
     #[error("{0:?} has no value: write KEY=VALUE")]
     NoValue(String),
     /// No such key.
-    #[error("unknown socket option {0:?}: there are {KEYS}")]
+    #[error("unknown socket option {0:?}: use one of {KEYS}")]
     UnknownKey(String),
     /// A value that the key does not take.
     #[error("{key}: {problem}")]
@@ -205,7 +205,7 @@ mod tests {
         let error = options.set("linger=1").unwrap_err().to_string();
         assert_eq!(
             error,
-            "unknown socket option \"linger\": there are rcvbuf sndbuf dscp mark mss keepalive \
+            "unknown socket option \"linger\": use one of rcvbuf sndbuf dscp mark mss keepalive \
              nodelay reuseport ttl backlog user-timeout"
         );
         assert_eq!(options.set("ttl"), Err(OptionError::NoValue("ttl".to_owned())));

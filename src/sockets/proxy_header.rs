@@ -66,7 +66,7 @@ pub struct Header {
 /// # Errors
 /// Why it is none, or none that is taken.
 pub fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
-    const BROKEN: &str = "what the client sent first is no header of the PROXY protocol";
+    const BROKEN: &str = "what the client sent first is not a header of the PROXY protocol";
     // Less than a signature can be wrong already.
     let begin = bytes.get(..SIGNATURE.len().min(bytes.len())).unwrap_or(bytes);
     let text = b"PROXY ";

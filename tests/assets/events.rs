@@ -19,7 +19,7 @@ const ABOUT: &[&str] = &[
      messages included, or those that --events names) or with --log json on stderr (those that -q, \
      -v, -vv and --events choose).",
     "A field that does not apply is left out. Fields and kinds may be added in later versions, so \
-     pass over what you do not know. Times and rates have six decimals. In strings whatever a \
+     ignore what you do not know. Times and rates have six decimals. In strings whatever a \
      terminal could take for a control sequence is escaped, which JSON allows without loss.",
     "The last line is always a summary whose code is the exit status.",
 ];

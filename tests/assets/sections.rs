@@ -39,8 +39,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("COLUMNS", "the width of the help where stdout is no terminal"),
     ("USER", "the name in a chat without --nick"),
     ("LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", "the listeners that fd: takes (sd_listen_fds(3))"),
-    ("NOTIFY_SOCKET", "who is to know that it is ready (sd_notify(3))"),
-    ("SSL_CERT_FILE, SSL_CERT_DIR", "certificates to trust in the place of those of the system"),
+    ("NOTIFY_SOCKET", "where to report that it is ready (sd_notify(3))"),
+    ("SSL_CERT_FILE, SSL_CERT_DIR", "certificates to trust instead of those of the system"),
     (
         "SSLKEYLOGFILE",
         "the file that the secrets of TLS are appended to, for Wireshark; its mode is 0600",

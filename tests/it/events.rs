@@ -50,7 +50,7 @@ fn quiet_leaves_errors() {
     assert!(refused(&["tcp-connect", "-q"]).stderr.starts_with("wirecat: cannot connect to"));
     let args = ["tcp-serve", "-q", "-w", "100ms", "-O", "sndbuf=1", "127.0.0.1:0"];
     let ended = wirecat(args).run().code(124);
-    assert_eq!(ended.stderr, "wirecat: cannot finish the run: the time of 100ms is up");
+    assert_eq!(ended.stderr, "wirecat: cannot finish the run: the time of 100ms is up (-w)");
 }
 
 /// SPEC section 8: one JSON object a line, with `ts`, `event` and what applies; the last line is

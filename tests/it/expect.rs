@@ -38,14 +38,14 @@ fn an_end_without_a_match_is_exit_1() {
     let server = peer(|mut stream: TcpStream| stream.write_all(b"not yet\n").unwrap());
     let ended = client(&["-n", "--expect", "^ready"], &server.address).run().code(1);
     let ended = ended.says(
-        "cannot receive a match of \"^ready\": nothing that came matches: it was \"not yet\\n\"",
+        "cannot receive a match of \"^ready\": nothing that came matches; it was \"not yet\\n\"",
     );
     assert_eq!(ended.text(), "not yet\n");
     server.join();
     let server = peer(|mut stream: TcpStream| stream.write_all(b"a\nb\n").unwrap());
     let json = ["-n", "--expect", "ab", "--frame", "line", "--output", "json"];
     let ended = client(&json, &server.address).run().code(1);
-    let ended = ended.says("nothing that came matches: it was ");
+    let ended = ended.says("nothing that came matches; it was ");
     assert!(ended.text().contains(r#""kind":"expect""#), "{}", ended.text());
     server.join();
 }

@@ -182,7 +182,7 @@ fn what_follows_a_go_ahead_in_plain_text_is_refused() {
             let _ = crate::support::net::read_what_comes(&stream);
         });
         let words = ["tcp-connect", "--starttls", protocol, "--tls-insecure", &server.address];
-        let _ = wirecat(words).run().code(8).says("in plain text behind its go-ahead");
+        let _ = wirecat(words).run().code(8).says("in plain text after its go-ahead");
         server.join();
     }
 }

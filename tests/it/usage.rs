@@ -127,7 +127,7 @@ fn a_bad_value_is_named_with_the_right_form() {
         ("tcp-connect --frame fixed:x 1", &["`fixed:x`", "as in fixed:512"]),
         ("tcp-connect --input lines 1", &["--input", "`lines`", "raw, line, nul, hex"]),
         ("tcp-connect --input fixed:0 1", &["--input", "at least 1"]),
-        ("tcp-connect --output xml 1", &["--output", "raw, line, nul, hex, dump, json, none"]),
+        ("tcp-connect --output xml 1", &["--output", "raw, line, nul, hex, dump, json or none"]),
         ("tcp-connect --max-frame 0 1", &["--max-frame", "at least 1 byte"]),
         ("tcp-serve --queue 0 0", &["--queue", "at least 1 byte"]),
         ("tcp-serve --queue -1 0", &["--queue", "\"-1\" is not a size", "64k"]),

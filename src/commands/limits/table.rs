@@ -52,13 +52,13 @@ pub const LIMITS: &[Limit] = &[
     ),
     limit(
         "clients at once",
-        "the descriptors that the process may have, but {} (--max-clients, --max-per-address)",
+        "the descriptors that the process may have, less {} (--max-clients, --max-per-address)",
         &[(Turn(20), "sessions/streams/admission.rs RESERVED")],
         "further ones wait in the backlog of the listener, of 1024 (-O backlog)",
         "tests/it/conformance/crowds.rs more_clients_than_descriptors_wait_for_a_place",
     ),
     limit(
-        "clients that are being sent that there is no place (--frame tinyproto)",
+        "clients that are being told that the server is full (--frame tinyproto)",
         "{}",
         &[(Count(64), "sessions/streams/admission.rs TURNED_AWAY")],
         "further ones wait in the backlog",
@@ -154,7 +154,7 @@ pub const LIMITS: &[Limit] = &[
         "what --expect remembers of a stream",
         "{} beside the expression",
         &[(Mark(256 << 10), "protocol/expect.rs MEMORY")],
-        "it is forgotten and found out anew, which takes more time",
+        "it is forgotten and computed again, which takes more time",
         "src/protocol/expect.rs an_expression_that_explodes_stays_small",
     ),
     limit(
@@ -176,7 +176,7 @@ pub const LIMITS: &[Limit] = &[
         "src/sockets/dialogue/tests.rs an_http_proxy_refuses_in_its_own_words",
     ),
     limit(
-        "the handshake of TLS, and what waits of it until a message is whole",
+        "a TLS handshake, and what is held of it until a message is whole",
         "{}; {} of a server, {} of a client",
         &[
             (seconds(10), "event_loop/tls_stream.rs DEADLINE"),
@@ -195,7 +195,7 @@ pub const LIMITS: &[Limit] = &[
     ),
     limit(
         "what all sources cost that are counted or answered",
-        "{}, some 77,000 sources that have sent once",
+        "{}, about 77,000 sources that have sent once",
         &[(Mark(64 << 20), "sessions/datagrams/peers.rs MOST")],
         "the quarter that has been silent for longest goes; its figures stay in the sums",
         "src/sessions/datagrams/peers.rs the_idlest_make_room_and_their_sums_stay",

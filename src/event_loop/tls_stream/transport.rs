@@ -49,7 +49,7 @@ impl Transport for TlsStream {
                 let limit = DEADLINE.as_secs();
                 let peer = if self.session.is_client() { "server" } else { "client" };
                 let cause =
-                    format!("the {peer} has not ended the handshake of TLS within {limit} s");
+                    format!("the {peer} has not finished the TLS handshake within {limit} s");
                 HandshakeError::new(Kind::Timeout, cause).into()
             }
             _ => self.inner.late(),

@@ -102,7 +102,7 @@ impl Writer<'_> {
         }
         self.tag(class);
         if contents(&self.tree, class, value, &mut self.written.out)?.is_none() {
-            return malformed(format!("a {} that is none", named(class).1));
+            return malformed(format!("a malformed {}", named(class).1));
         }
         self.written.out.push(b'}');
         Ok(())
@@ -185,9 +185,9 @@ fn contents(
 fn offset(tree: &Tree<'_>, timezone: Value) -> Result<stamp::Delta, PickleError> {
     match (tree.kind(timezone), tree.members(timezone)) {
         (NodeKind::Timezone, [delta, ..]) => {
-            timedelta(tree, *delta).map_or_else(|| malformed("a timezone that is none"), Ok)
+            timedelta(tree, *delta).map_or_else(|| malformed("a malformed timezone"), Ok)
         }
-        _ => malformed("a timezone that is no fixed offset"),
+        _ => malformed("a timezone without a fixed offset"),
     }
 }
 

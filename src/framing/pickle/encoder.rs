@@ -102,7 +102,7 @@ impl<'a> Parser<'a, '_> {
             {
                 self.skip_blanks();
                 if !self.rest.is_empty() {
-                    return self.fail("no JSON: something follows");
+                    return self.fail("not JSON: something follows");
                 }
                 self.out.push(b'.');
                 return Ok(true);
@@ -134,8 +134,8 @@ impl<'a> Parser<'a, '_> {
             [b'n', b'u', b'l', b'l', rest @ ..] => self.word(b'N', rest),
             [b't', b'r', b'u', b'e', rest @ ..] => self.word(0x88, rest),
             [b'f', b'a', b'l', b's', b'e', rest @ ..] => self.word(0x89, rest),
-            [] => return self.fail("no JSON: it ends"),
-            _ => return self.fail("no JSON"),
+            [] => return self.fail("not JSON: it ends"),
+            _ => return self.fail("not JSON"),
         }
         Ok(Some(true))
     }
@@ -240,7 +240,7 @@ impl<'a> Parser<'a, '_> {
     pub(super) fn float_number(&mut self) -> Result<(), String> {
         let (text, rest) = self.number_text();
         if !number::is_number(text) {
-            return self.fail("no JSON: a number that is none");
+            return self.fail("not JSON: a malformed number");
         }
         match std::str::from_utf8(text).unwrap_or_default().parse::<f64>() {
             Ok(float) if float.is_finite() => number::encode_float(float, self.out),
@@ -334,7 +334,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn unknown_tag<T>(&self) -> Result<T, String> {
-        self.fail("a key with `$` that is no tag (write it as {\"$dict\":[[key,value]]})")
+        self.fail("a key with `$` that is not a tag (write it as {\"$dict\":[[key,value]]})")
     }
 
     /// An error at this place.
@@ -363,6 +363,6 @@ impl<'a> Parser<'a, '_> {
         if self.accept(mark) {
             return Ok(());
         }
-        self.fail(&format!("no JSON: `{}` is missing", char::from(mark)))
+        self.fail(&format!("not JSON: `{}` is missing", char::from(mark)))
     }
 }

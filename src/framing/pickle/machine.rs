@@ -115,7 +115,7 @@ impl Machine<'_> {
                 let (name, module) = (self.pop()?, self.pop()?);
                 match (self.tree.name(module), self.tree.name(name)) {
                     (Some(module), Some(name)) => self.import(module, name)?,
-                    _ => return malformed("a name that is no text"),
+                    _ => return malformed("a name that is not text"),
                 }
             }
             b'R' => self.call()?,
@@ -251,7 +251,7 @@ impl Machine<'_> {
             return malformed("it calls what cannot be called");
         };
         if self.tree.kind(arguments) != NodeKind::Tuple {
-            return malformed("arguments that are no tuple");
+            return malformed("arguments that are not a tuple");
         }
         let arguments = self.tree.members(arguments);
         let arguments = arguments.get(..arguments.len().min(4)).unwrap_or_default().to_vec();
@@ -276,7 +276,7 @@ impl Machine<'_> {
                 match tree.name(codec) {
                     Some(b"latin1" | b"latin-1") => {}
                     Some(_) => return foreign_arguments(),
-                    None => return malformed("a name that is no text"),
+                    None => return malformed("a name that is not text"),
                 }
                 let bytes = tree.make(Latin1, &[text])?;
                 match function {

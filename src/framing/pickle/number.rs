@@ -36,7 +36,7 @@ pub(super) fn digits(line: &[u8]) -> Result<&str, PickleError> {
         return too_long();
     }
     if bare.is_empty() || !bare.bytes().all(|byte| byte.is_ascii_digit()) {
-        return malformed("a number that is none");
+        return malformed("a malformed number");
     }
     Ok(text)
 }
@@ -52,7 +52,7 @@ fn split_sign(text: &str) -> (&str, &str) {
 pub(super) fn float(line: &[u8]) -> Result<f64, PickleError> {
     let text = std::str::from_utf8(line).ok().filter(|text| text.len() <= MAX_FLOAT);
     let number = text.and_then(|text| text.parse().ok());
-    number.map_or_else(|| malformed("a number that is none"), Ok)
+    number.map_or_else(|| malformed("a malformed number"), Ok)
 }
 
 /// Appends a number as JSON. Writing to memory does not fail, here and below.

@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
     pub(super) fn index(&mut self) -> Result<u32, PickleError> {
         let line = self.line()?;
         let number = std::str::from_utf8(line).ok().and_then(|text| text.parse().ok());
-        number.map_or_else(|| malformed("a memo index that is no number"), Ok)
+        number.map_or_else(|| malformed("a memo index that is not a number"), Ok)
     }
 
     /// The value of an opcode without parts; `None` for any other opcode.

@@ -98,7 +98,7 @@ pub(super) fn write(text: &[u8], out: &mut Vec<u8>) -> Result<(), PickleError> {
 pub(super) fn latin1(text: &[u8]) -> Result<Vec<u8>, PickleError> {
     let chars = std::str::from_utf8(text).ok().map(str::chars);
     let bytes = chars.and_then(|chars| chars.map(|char| u8::try_from(char).ok()).collect());
-    bytes.map_or_else(|| malformed("bytes with a character that is no byte"), Ok)
+    bytes.map_or_else(|| malformed("bytes with a character that is not a byte"), Ok)
 }
 
 impl TextForm {

@@ -152,7 +152,7 @@ impl Tree<'_> {
             (found, _) if found.is_container() => {
                 malformed("it puts something into another kind of container")
             }
-            _ => malformed("it puts something into what is no container"),
+            _ => malformed("it puts something into what is not a container"),
         }
     }
 

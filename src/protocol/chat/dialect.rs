@@ -10,7 +10,7 @@ use super::line::{ChatLine, readable};
 use super::nick::Nick;
 
 /// The commands, as `/help` lists them.
-pub const HELP: &str = "/who  /nick NAME  /me TEXT  /msg NAME TEXT  /quit [WHY]  (// says a /)";
+pub const HELP: &str = "/who  /nick NAME  /me TEXT  /msg NAME TEXT  /quit [WHY]  (// sends a /)";
 
 /// The answer to a command that does not exist or lacks an argument.
 pub fn unknown_command(name: &str) -> String {
@@ -18,7 +18,7 @@ pub fn unknown_command(name: &str) -> String {
         "me" => "/me needs a TEXT: /me waves".to_owned(),
         "nick" => "/nick needs a NAME: /nick ann".to_owned(),
         "msg" => "/msg needs a NAME and a TEXT: /msg ann hello".to_owned(),
-        other => format!("there is no /{other}: /help tells what there is, and // says a /"),
+        other => format!("there is no /{other}: /help lists the commands, and // sends a /"),
     }
 }
 
@@ -107,7 +107,7 @@ impl Dialect {
     pub fn help(self) -> &'static str {
         match self {
             Self::Lines => HELP,
-            Self::Tinyproto => "/quit  (// says a /); a chat of tinyproto has no other",
+            Self::Tinyproto => "/quit  (// sends a /); a chat of tinyproto has no other",
         }
     }
 
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_by_name() {
         assert!(unknown_command("msg").starts_with("/msg needs a NAME and a TEXT"));
-        assert!(unknown_command("dance").starts_with("there is no /dance: /help tells"));
+        assert!(unknown_command("dance").starts_with("there is no /dance: /help lists"));
     }
 
     #[test]

@@ -271,7 +271,7 @@ impl GroupRoom {
             }
         } else if !std::mem::replace(&mut peer.state.is_flooding, true) {
             let name = peer.nick().map_or_else(|| from.to_string(), Nick::to_string);
-            self.notice(format!("{name} says too much: not all of it is shown"));
+            self.notice(format!("{name} sends too much: not all of it is shown"));
         }
         is_admitted
     }

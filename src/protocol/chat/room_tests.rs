@@ -116,7 +116,7 @@ fn what_each_command_does() {
             &["2: *** CID is taken", "2: *** you are CID-2", "1,3: *** bob is now CID-2"],
         ),
         (2, "/nick \x1b[m", &["2: *** a nick is 1 to 20 letters, digits or - _ . '"]),
-        (2, "/dance", &["2: *** there is no /dance: /help tells what there is, and // says a /"]),
+        (2, "/dance", &["2: *** there is no /dance: /help lists the commands, and // sends a /"]),
         (2, "", &[]),
         (3, "\x1b[2J\u{202e}\u{7}", &["1,2: <cid> \\x1b[2J\\u{202e}\\x07"]),
         (3, "/quit for dinner", &["3: closed", "1,2: *** cid left (for dinner)"]),

@@ -146,12 +146,12 @@ fn within(text: &str) -> Result<Duration, String> {
 }
 
 fn base64(text: &str) -> Result<Vec<u8>, String> {
-    let wrong = |error| format!("`b64` is no base64 with padding (RFC 4648, section 4): {error}");
+    let wrong = |error| format!("`b64` is not base64 with padding (RFC 4648, section 4): {error}");
     BASE64.decode(text.as_bytes()).map_err(wrong)
 }
 
 fn hex(text: &str) -> Result<Vec<u8>, String> {
-    let wrong = |error| format!("`hex` is no even number of hex digits: {error}");
+    let wrong = |error| format!("`hex` is not an even number of hex digits: {error}");
     HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(wrong)
 }
 
@@ -249,10 +249,10 @@ mod tests {
             (r#"{"list":false}"#, "expected true"),
             (r#"{"quit":1}"#, "expected a boolean"),
             (r#"{"join":["a"]}"#, "expected a string"),
-            (r#"{"b64":"/w"}"#, "`b64` is no base64 with padding"),
-            (r#"{"b64":"_-8="}"#, "`b64` is no base64 with padding"),
-            (r#"{"hex":"abc"}"#, "`hex` is no even number of hex digits"),
-            (r#"{"hex":"0x"}"#, "`hex` is no even number of hex digits"),
+            (r#"{"b64":"/w"}"#, "`b64` is not base64 with padding"),
+            (r#"{"b64":"_-8="}"#, "`b64` is not base64 with padding"),
+            (r#"{"hex":"abc"}"#, "`hex` is not an even number of hex digits"),
+            (r#"{"hex":"0x"}"#, "`hex` is not an even number of hex digits"),
             (r#"{"send":"\ud800"}"#, "(column"),
             (r#"{"connect":1}"#, "expected a string"),
             (r#"{"connect":":1","another":false}"#, "expected true"),

@@ -107,7 +107,7 @@ fn ticks(rest: &[u8]) -> Result<Command, String> {
 fn alone(command: Command, word: &str, rest: &[u8]) -> Result<Command, String> {
     match rest.trim_ascii() {
         b"" => Ok(command),
-        _ => Err(format!("`/{word}` takes nothing behind it")),
+        _ => Err(format!("`/{word}` takes nothing after it")),
     }
 }
 
@@ -200,7 +200,7 @@ mod tests {
             let error = parse(line.as_bytes()).unwrap_err();
             assert!(error.contains("or nothing for all, not `"), "{error}");
         }
-        assert_eq!(parse(b"/quit now"), Err("`/quit` takes nothing behind it".into()));
+        assert_eq!(parse(b"/quit now"), Err("`/quit` takes nothing after it".into()));
     }
 
     proptest! {

@@ -108,7 +108,7 @@ impl Tally {
 /// Bars at most.
 const ROWS: usize = 12;
 /// Columns of the longest bar.
-const WIDTH: u64 = 50;
+const WIDTH: u64 = 40;
 
 /// One line for each bucket: its upper bound, how many round trips are in it, and a bar. The
 /// buckets grow by a factor, because latencies have long tails.
@@ -196,7 +196,7 @@ mod tests {
         histogram.record(10_000_000).unwrap();
         let bars = bars(&histogram);
         assert!(bars.len() == 12, "{bars:#?}");
-        assert_eq!(bars[0].chars().filter(|char| *char == '█').count(), 50);
+        assert_eq!(bars[0].chars().filter(|char| *char == '█').count(), 40);
         assert_eq!(bars.last().unwrap().chars().filter(|char| *char == '█').count(), 1);
     }
 

@@ -99,7 +99,7 @@ impl Frontend {
             Display::Plain(_) if std::mem::replace(&mut self.is_paced, true) => {}
             Display::Plain(_) => {
                 let rate = number(self.pace.rate.into(), "line");
-                let text = format!("lines wait: a chat takes {rate} a second of each member");
+                let text = format!("lines wait: this chat takes {rate} a second from each member");
                 core.console.warn(pool, Kind::Chat, &text);
             }
         }

@@ -82,10 +82,10 @@ impl GoalState {
                 let came = self.last.escape_ascii();
                 let cause = match (self.last.is_empty(), self.is_cut) {
                     (true, _) => "nothing that came matches".to_owned(),
-                    (false, false) => format!("nothing that came matches: it was \"{came}\""),
+                    (false, false) => format!("nothing that came matches; it was \"{came}\""),
                     (false, true) => {
                         format!(
-                            "nothing that came matches: its last {QUOTED} bytes were \"{came}\""
+                            "nothing that came matches; its last {QUOTED} bytes were \"{came}\""
                         )
                     }
                 };
@@ -127,7 +127,7 @@ mod tests {
         let cause = |goal: &GoalState| goal.unmet(0).map(|failure| failure.cause.clone()).unwrap();
         assert_eq!(cause(&goal), "nothing that came matches");
         goal.search(b"n\xff\r\n");
-        assert_eq!(cause(&goal), r#"nothing that came matches: it was "n\xff\r\n""#);
+        assert_eq!(cause(&goal), r#"nothing that came matches; it was "n\xff\r\n""#);
         goal.search(&[b'a'; 150]);
         goal.search(&[b'b'; 100]);
         let quoted = format!("bytes were \"{}{}\"", "a".repeat(100), "b".repeat(100));

@@ -153,7 +153,7 @@ impl Core {
     /// `--timeout` ran out.
     pub(super) fn time_is_up(&mut self, pool: &mut Pool) {
         let limit = humantime::format_duration(self.common.limits.timeout.unwrap_or_default());
-        let cause = format!("the time of {limit} is up");
+        let cause = format!("the time of {limit} is up (-w)");
         let failure = Failure::new(Status::Timeout, Kind::Timeout, "finish", "the run", cause);
         self.fail(pool, &failure);
         self.console.cut_hooks(pool, &mut self.children);

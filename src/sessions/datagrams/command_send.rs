@@ -229,7 +229,7 @@ impl CommandedService for CommandSendService {
             Recipient::All | Recipient::Conn(_) => self.outlets.named(),
         };
         if receivers.is_empty() {
-            let cause = "the command line names no address: say by `to` or /to whom it is for";
+            let cause = "the command line names no address: name the receiver with `to` or /to";
             let target = to.to_string();
             return Err(Failure::new(Status::Usage, Kind::BadCommand, "send to", target, cause));
         }

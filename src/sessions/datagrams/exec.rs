@@ -106,7 +106,7 @@ impl PeerCommands {
     pub(super) fn report_cut(&self, context: &mut DatagramContext<'_>) {
         let busy = self.flows.values().filter(|flow| flow.source.is_some()).count();
         if busy > 0 {
-            let text = format!("commands that are killed, because they do not end: {busy}");
+            let text = format!("commands that were killed, because they did not end: {busy}");
             context.warn(Kind::Command, &text);
         }
     }
@@ -255,8 +255,10 @@ impl PeerCommands {
         }
         if let Err(error) = outcome {
             // Nothing behind it can be cut either.
-            let text =
-                format!("the output of the command of {} is no datagram: {error}", flow.title());
+            let text = format!(
+                "the output of the command of {} cannot be sent as a datagram: {error}",
+                flow.title()
+            );
             context.warn(Kind::TooLarge, &text);
             flow.is_asked = true;
             context.pool.abort(id, CloseReason::HOST);

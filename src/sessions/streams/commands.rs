@@ -195,7 +195,11 @@ impl Commanded<'_> {
         to: &Recipient,
     ) -> Result<Notice<'static>, Failure> {
         if self.is_finished(id) {
-            return Err(unsendable(to, Kind::Finished, "it was finished, and is sent no more"));
+            return Err(unsendable(
+                to,
+                Kind::Finished,
+                "it was finished, so nothing more is sent to it",
+            ));
         }
         if !self.0.streams.keeps_up(&mut self.0.core, pool, id, 1) {
             let cause = "its queue is full, and it drains nothing";
@@ -243,7 +247,7 @@ impl Commanded<'_> {
         let mut ids: Vec<Id> = self.0.streams.table.ids().collect();
         ids.retain(|id| !self.is_finished(*id));
         if ids.is_empty() {
-            let cause = "all were finished, and are sent no more";
+            let cause = "all were finished, so nothing more is sent to them";
             return Err(unsendable(&Recipient::All, Kind::Finished, cause));
         }
         for id in ids {

@@ -287,7 +287,7 @@ impl Dialer {
         self.carried.clear();
         if core.input.has_commands() && waits > 0 {
             let unsent = bytes_not(waits as u64, "", "sent");
-            let text = format!("{unsent}, for want of a connection");
+            let text = format!("{unsent}, because there was no connection");
             let notice = Notice::send_failed(Kind::Unsent, text).unsent(waits as u64);
             core.console.report(pool, &notice);
             core.decide(Status::Lost);

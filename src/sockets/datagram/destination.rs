@@ -41,7 +41,7 @@ pub(crate) fn destination(address: &str, family: Family) -> Result<ReturnPath, F
             let name = name.socket_name().ok_or_else(|| unusable("the name is too long"))?;
             Ok(ReturnPath { to: SenderAddress::Unix(Some(Box::new(name))), from: None })
         }
-        Address::Fd(_) => Err(unusable("a descriptor is no address")),
+        Address::Fd(_) => Err(unusable("a descriptor is not an address")),
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
             ("", "the address is empty"),
             ("127.0.0.1:0", "port 0 cannot be connected to"),
             ("239.1.2.3:5%lo", "a group is sent to as GROUP:PORT"),
-            ("fd:3", "a descriptor is no address"),
+            ("fd:3", "a descriptor is not an address"),
             (&format!("unix:/{}", "x".repeat(200)), "at most"),
         ] {
             assert!(to(address).contains(cause), "{address}: {}", to(address));

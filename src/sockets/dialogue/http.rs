@@ -35,7 +35,7 @@ impl ConnectDialogue {
     fn foreign(&self, first: Option<&u8>, error: httparse::Error) -> HandshakeError {
         let words = match error {
             httparse::Error::TooManyHeaders => format!("replies with more than {FIELDS} fields"),
-            error => format!("replies with what is no HTTP: {error}"),
+            error => format!("replies with something that is not HTTP: {error}"),
         };
         let error = self.hop.fails(Kind::ProxyReply, &words);
         match first {

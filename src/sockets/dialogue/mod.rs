@@ -165,7 +165,7 @@ impl Conversation {
         }
         if !self.received.is_empty() && !self.dialogue.may_be_followed() {
             let Speaker { kind, who, .. } = self.dialogue.speaker();
-            let cause = format!("{who} sends more in plain text behind its go-ahead for TLS");
+            let cause = format!("{who} sends more in plain text after its go-ahead for TLS");
             return Err(HandshakeError::new(kind, cause));
         }
         self.received.shrink_to_fit();

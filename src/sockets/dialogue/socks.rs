@@ -101,7 +101,7 @@ impl SocksDialogue {
             (Some(&NAME), Some(length)) => 1 + usize::from(*length),
             (Some(&NAME) | None, _) => return Ok(Step::More),
             (Some(other), _) => {
-                let words = format!("replies with an address of type {other}, which is none");
+                let words = format!("replies with an address of the unknown type {other}");
                 return Err(self.hop.fails(Kind::ProxyReply, &words));
             }
         };
@@ -121,7 +121,7 @@ impl SocksDialogue {
             6 => (Kind::Unreachable, "TTL expired"),
             7 => (Kind::ProxyFailed, "command not supported"),
             8 => (Kind::ProxyFailed, "address type not supported"),
-            _ => (Kind::ProxyFailed, "no code of SOCKS"),
+            _ => (Kind::ProxyFailed, "unknown code"),
         };
         self.hop.fails(kind, &format!("answers: {words} ({code})"))
     }
@@ -135,7 +135,7 @@ impl SocksDialogue {
         let error = self.hop.fails(Kind::ProxyReply, &words);
         match version {
             b'H' => error.fix("if it speaks HTTP, write http://HOST:PORT"),
-            0 | 4 => error.fix("SOCKS4 is not spoken here"),
+            0 | 4 => error.fix("SOCKS4 is not supported"),
             _ => error,
         }
     }
@@ -161,7 +161,7 @@ impl Dialogue for SocksDialogue {
                 Ok(Step::Taken(2))
             }
             (SocksState::Login, _) => {
-                Err(self.hop.unauthorised("does not take the user and the password"))
+                Err(self.hop.unauthorised("does not accept the user and the password"))
             }
             (SocksState::Request, _) => self.on_reply(received),
         }

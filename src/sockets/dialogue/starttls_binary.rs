@@ -21,7 +21,7 @@ type Value<'a> = (u8, &'a [u8], &'a [u8]);
 
 /// Reads one; `None` where it is not whole.
 fn value(bytes: &[u8]) -> Result<Option<Value<'_>>, HandshakeError> {
-    let broken = || HandshakeError::new(Kind::Starttls, "the server answers with what is no LDAP");
+    let broken = || HandshakeError::new(Kind::Starttls, "the answer of the server is not LDAP");
     let [tag, length, rest @ ..] = bytes else { return Ok(None) };
     let (length, rest) = match *length {
         short @ ..=0x7f => (usize::from(short), rest),

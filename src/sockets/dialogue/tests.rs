@@ -103,7 +103,7 @@ fn a_socks_proxy_refuses_in_its_own_words() {
         (6, Kind::Unreachable, "TTL expired (6)"),
         (7, Kind::ProxyFailed, "command not supported (7)"),
         (8, Kind::ProxyFailed, "address type not supported (8)"),
-        (9, Kind::ProxyFailed, "no code of SOCKS (9)"),
+        (9, Kind::ProxyFailed, "unknown code (9)"),
     ] {
         let said = [5, 0, 5, code, 0, 1, 0, 0, 0, 0, 0, 0];
         let expected = format!("the proxy socks5://proxy:1080 answers: {words}");
@@ -116,12 +116,12 @@ fn a_socks_proxy_refuses_in_its_own_words() {
         (None, &b"\x05\xff"[..], Kind::ProxyAuth, "wants a user and a password (name the user as"),
         (None, b"\x05\x02", Kind::ProxyReply, "login method 2, which was not offered"),
         (Some(()), b"\x05\xff", Kind::ProxyAuth, "takes no user with a password"),
-        (Some(()), b"\x05\x02\x01\x01", Kind::ProxyAuth, "does not take the user"),
+        (Some(()), b"\x05\x02\x01\x01", Kind::ProxyAuth, "does not accept the user"),
         (Some(()), b"\x05\x02\x05\0", Kind::ProxyReply, "the login in version 5, not 1"),
         (None, b"\x04\0", Kind::ProxyReply, "replies in version 4, not 5 (SOCKS4"),
         (None, b"HTTP/1.1 400", Kind::ProxyReply, "version 72, not 5 (if it speaks HTTP"),
         (None, b"\x05\0\x04\0", Kind::ProxyReply, "replies in version 4"),
-        (None, b"\x05\0\x05\0\0\x07", Kind::ProxyReply, "an address of type 7"),
+        (None, b"\x05\0\x05\0\0\x07", Kind::ProxyReply, "an address of the unknown type 7"),
     ] {
         let dialogue = || if dialogue.is_some() { login() } else { socks("h:1") };
         let (met, text) = why(dialogue, said);
@@ -162,8 +162,8 @@ fn an_http_proxy_refuses_in_its_own_words() {
         (b"HTTP/1.1 502 Bad Gateway\r\nA: b\r\n\r\nno", Kind::ProxyFailed, "502 Bad Gateway"),
         (b"HTTP/1.1 504 \r\n\r\n", Kind::Timeout, "answers: 504"),
         (b"HTTP/1.1 101 Upgrade\r\n\r\n", Kind::ProxyFailed, "101 Upgrade"),
-        (b"\x05\xff", Kind::ProxyReply, "is no HTTP: invalid HTTP version (if it speaks SOCKS"),
-        (b"SSH-2.0-x\r\n", Kind::ProxyReply, "replies with what is no HTTP"),
+        (b"\x05\xff", Kind::ProxyReply, "is not HTTP: invalid HTTP version (if it speaks SOCKS"),
+        (b"SSH-2.0-x\r\n", Kind::ProxyReply, "replies with something that is not HTTP"),
         (&long, Kind::ProxyReply, "sends 16384 bytes, and its reply has no end"),
         (&endless, Kind::ProxyReply, "sends 16384 bytes, and its reply has no end"),
         (&many, Kind::ProxyReply, "more than 64 fields"),
@@ -237,28 +237,31 @@ fn passwords_belong_to_users() {
 #[test]
 fn a_bad_url_says_what_is_right() {
     for (text, message) in [
-        ("", "does not say what the proxy speaks: write socks5://HOST:PORT or http://HOST:PORT"),
-        ("h:1080", "does not say what the proxy speaks"),
-        ("joe:secret@h:1080", "\"h:1080\" does not say"),
+        (
+            "",
+            "does not name the protocol of the proxy: write socks5://HOST:PORT or http://HOST:PORT",
+        ),
+        ("h:1080", "does not name the protocol of the proxy"),
+        ("joe:secret@h:1080", "\"h:1080\" does not name"),
         ("socks5://h", "\"h\" has no port: write socks5://HOST:PORT, as socks5://HOST:1080"),
         ("http://", "has no port: write http://HOST:PORT, as http://HOST:3128"),
         ("socks5://h:0", "port 0 cannot be connected to"),
         ("socks5://h:99999", "port 99999 is not between 0 and 65535"),
-        ("socks4://h:1", "socks4:// is not spoken here: write socks5://"),
-        ("https://h:1", "TLS to a proxy is not spoken here"),
+        ("socks4://h:1", "socks4:// is not supported: write socks5://"),
+        ("https://h:1", "TLS to a proxy is not supported"),
         ("http://h:1/path", "has a path"),
-        ("socks5://unix:/x", "no HOST:PORT"),
+        ("socks5://unix:/x", "not HOST:PORT"),
         ("socks5://joe:secret@h:1", "where `ps` shows it to all"),
         ("socks5://@h:1", "no user before the @"),
         ("socks5://j%zz@h:1", "a % in the user"),
         ("socks5://::1:80", "goes in brackets"),
-        ("socks5://h:1,,http://h:2", "does not say what the proxy speaks"),
+        ("socks5://h:1,,http://h:2", "does not name the protocol of the proxy"),
     ] {
         let error = text.parse::<ViaChain>().unwrap_err();
         assert!(error.contains(message) && !error.contains("secret"), "{text}: {error}");
     }
     let chain: ViaChain = "socks5://h:1".parse().unwrap();
-    for (destination, message) in [("unix:/x", "no HOST:PORT"), ("[fe80::1%lo]:1", "%lo")] {
+    for (destination, message) in [("unix:/x", "not HOST:PORT"), ("[fe80::1%lo]:1", "%lo")] {
         let error = chain.check(&destination.parse().unwrap()).unwrap_err();
         assert!(error.contains(message), "{error}");
     }
@@ -288,7 +291,7 @@ fn servers_go_over_to_tls() {
         assert_eq!(sent(|| protocol.dialogue(), said), expected, "{protocol}");
         // Whatever follows in plain text is none of the server's.
         let error = play(protocol.dialogue(), &[said, b"x"].concat(), usize::MAX).unwrap_err();
-        assert!(error.cause.contains("behind its go-ahead"), "{protocol}: {error}");
+        assert!(error.cause.contains("after its go-ahead"), "{protocol}: {error}");
         assert_eq!(protocol.as_str().parse(), Ok(protocol));
     }
 }
@@ -312,7 +315,7 @@ fn a_server_that_does_not_is_quoted() {
         (Ldap, b"\x30\x0e\x02\x01\x01\x78\x09\x0a\x01\x34\x04\0\x04\x02no", "result 52 no"),
         (Ldap, b"220 hi\r\n", "220 hi"),
         (Ldap, b"\x30\x03\x02\x01\x01", "something else in LDAP"),
-        (Ldap, b"\x30\x84\xff\xff\xff\xff", "no LDAP"),
+        (Ldap, b"\x30\x84\xff\xff\xff\xff", "not LDAP"),
         (Postgres, b"N", "does not speak TLS"),
         (Postgres, b"E\0\0\0\x12SFATAL\0Mno no\0\0", "the server answers: no no"),
         (Postgres, b"HTTP", "answers: H"),

@@ -63,13 +63,13 @@ impl FromStr for ViaProxy {
         // A password is to be seen nowhere, not even in the message that refuses it.
         let shown = text.rsplit_once('@').map_or(text, |(_, place)| place);
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(format!("{shown:?} does not say what the proxy speaks: {FORM}"));
+            return Err(format!("{shown:?} does not name the protocol of the proxy: {FORM}"));
         };
         let scheme = match scheme.to_ascii_lowercase().as_str() {
             "socks5" | "socks5h" => ViaScheme::Socks5,
             "http" => ViaScheme::Http,
-            "https" => return Err(format!("TLS to a proxy is not spoken here: {FORM}")),
-            other => return Err(format!("{other}:// is not spoken here: {FORM}")),
+            "https" => return Err(format!("TLS to a proxy is not supported: {FORM}")),
+            other => return Err(format!("{other}:// is not supported: {FORM}")),
         };
         let (user, place) = match rest.rsplit_once('@') {
             Some((user, place)) => (Some(self::user(user, scheme)?), place),
@@ -128,7 +128,7 @@ fn address(text: &str, scheme: ViaScheme) -> Result<Address, String> {
             address.check_connect().map_err(|error| error.to_string())?;
             Ok(address)
         }
-        Ok(other) => Err(format!("{other} is no HOST:PORT: {FORM}")),
+        Ok(other) => Err(format!("{other} is not HOST:PORT: {FORM}")),
         Err(AddressError::NoPort(_) | AddressError::Empty) => {
             Err(format!("{text:?} has no port: write {name}://HOST:PORT, as {name}://HOST:{usual}"))
         }
@@ -233,7 +233,7 @@ pub(super) enum ViaHost {
 impl ViaTarget {
     fn of(address: &Address) -> Result<Self, String> {
         let Address::Inet { host, port } = address else {
-            return Err(format!("{address} is no HOST:PORT, which a proxy could connect to"));
+            return Err(format!("{address} is not HOST:PORT, which a proxy could connect to"));
         };
         let host = match host {
             // Without a host it is the machine of the proxy itself.

@@ -88,7 +88,7 @@ impl IdentityFiles {
             Some(0) => Ok(()),
             Some(at) => Err(key
                 .wrong(Some(line), format!("it fits certificate {} of {certificate}", at + 1))
-                .fix("the certificate of the key comes first, those of its issuers behind it")),
+                .fix("the certificate of the key comes first, and those of its issuers after it")),
             None => Err(key
                 .wrong(Some(line), format!("it does not fit the certificate in {certificate}"))
                 .fix("each certificate has one key; openssl x509 -pubkey and openssl pkey -pubout print the same for both")),
@@ -115,8 +115,9 @@ impl PemFile {
         let (bytes, is_exposed) = read(path).map_err(|error| {
             let failure = Failure::io(Status::Local, operation, &*name, &error);
             match error.kind() {
-                io::ErrorKind::IsADirectory => failure
-                    .fix("name a file, which may have many certificates one behind the other"),
+                io::ErrorKind::IsADirectory => {
+                    failure.fix("name a file; it may have many certificates, one after the other")
+                }
                 _ => failure,
             }
         })?;
@@ -132,7 +133,7 @@ impl PemFile {
             let der = CertificateDer::from(section.der.clone());
             if ParsedCertificate::try_from(&der).is_err() {
                 return Err(self
-                    .wrong(Some(section.line), "it is no certificate of X.509 version 3")
+                    .wrong(Some(section.line), "it is not a certificate of X.509 version 3")
                     .fix("openssl x509 -text shows what it is"));
             }
             certificates.push(der);
@@ -160,7 +161,7 @@ impl PemFile {
             return Err(failure.fix("a key begins with -----BEGIN PRIVATE KEY-----"));
         };
         if let Some(second) = second {
-            let cause = format!("it is a second key, behind that of line {}", key.line);
+            let cause = format!("it is a second key, after that of line {}", key.line);
             return Err(self.wrong(Some(second.line), cause).fix("leave one key in it"));
         }
         let der = key.der.clone();
@@ -172,7 +173,7 @@ impl PemFile {
             "ENCRYPTED PRIVATE KEY" => None,
             label => {
                 let failure = self.wrong(Some(key.line), format!("there is {}", article(label)));
-                return Err(failure.fix("openssl pkey turns it into one that is taken"));
+                return Err(failure.fix("openssl pkey converts it"));
             }
         };
         let der = der.ok_or_else(|| {

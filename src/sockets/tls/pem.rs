@@ -90,7 +90,7 @@ fn nothing(bytes: &[u8]) -> &'static str {
     } else if bytes.starts_with(DER) {
         "it is DER or PKCS #12, and PEM is wanted (openssl x509, pkey or pkcs12 turn it into PEM)"
     } else {
-        "it is no PEM: no line begins with -----BEGIN"
+        "it is not PEM: no line begins with -----BEGIN"
     }
 }
 
@@ -119,7 +119,7 @@ impl OpenSection {
         }
         if let Some(wrong) = text.iter().find(|byte| !is_base64(byte)) {
             let wrong = char::from(*wrong).escape_default();
-            let cause = format!("`{wrong}` is no character of base64");
+            let cause = format!("`{wrong}` is not a character of base64");
             return Err(BadPem { line: Some(number), cause });
         }
         if !text.is_empty() {

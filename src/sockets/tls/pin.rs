@@ -83,13 +83,13 @@ fn one(text: &str) -> Result<Pin, String> {
     let bytes = match text.strip_prefix(PREFIX) {
         Some(base64) => BASE64.decode(base64.as_bytes()).ok(),
         None if text.is_empty() => return wrong("a pin is empty"),
-        None if text.contains("//") => return wrong("only SHA-256 is taken"),
+        None if text.contains("//") => return wrong("only SHA-256 is supported"),
         None => {
             let digits: String = text.chars().filter(|char| *char != ':').collect();
             HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()
         }
     };
-    let Some(bytes) = bytes else { return wrong("this is no pin") };
+    let Some(bytes) = bytes else { return wrong("this is not a pin") };
     match <[u8; BYTES]>::try_from(bytes.as_slice()) {
         Ok(hash) => Ok(Pin(hash)),
         Err(_) => wrong(&format!("a pin has 32 bytes, this has {}", bytes.len())),

@@ -121,7 +121,7 @@ impl ServerTrust {
             1 => "1 day".to_owned(),
             left => format!("{left} days"),
         };
-        let cause = format!("the certificate of the server ends at {end}, in {days_left}");
+        let cause = format!("the certificate of the server expires at {end}, in {days_left}");
         Err(HandshakeError::new(Kind::TlsExpiresSoon, cause)
             .fix(format!("--tls-min-days asks for {days}")))
     }
@@ -258,7 +258,7 @@ fn more_exactly(error: Error, leaf: &CertificateDer<'_>) -> Error {
     }
     let (at, kind, what) = match why {
         CertificateError::ExpiredContext { not_after, .. } => {
-            (not_after, Kind::TlsExpired, "ended")
+            (not_after, Kind::TlsExpired, "expired")
         }
         CertificateError::NotValidYetContext { not_before, .. } => {
             (not_before, Kind::TlsNotYetValid, "begins")
@@ -269,7 +269,7 @@ fn more_exactly(error: Error, leaf: &CertificateDer<'_>) -> Error {
     match PeerCertificate::parse(leaf) {
         Some(leaf) if leaf.not_after != at && leaf.not_before != at => {
             let cause =
-                format!("a certificate of who issued that of the peer {what} at {}", date(at));
+                format!("an issuer in the chain of the peer's certificate {what} at {}", date(at));
             inside(HandshakeError::new(kind, cause))
         }
         _ => error,
@@ -292,7 +292,7 @@ fn roots(authorities: &[CertificateDer<'static>]) -> Arc<RootCertStore> {
 fn no_trust_store() -> Failure {
     let cause = match std::env::var_os("SSL_CERT_FILE") {
         Some(file) => format!("SSL_CERT_FILE is {}, which has no certificates", file.display()),
-        None => "this machine has no certificates of authorities that it trusts".to_owned(),
+        None => "this machine trusts no certificate authorities".to_owned(),
     };
     Failure::new(Status::Handshake, Kind::TlsNoTrustStore, "verify", "any server", cause)
         .fix("--tls-ca FILE names those to trust, and so does SSL_CERT_FILE for all programs")

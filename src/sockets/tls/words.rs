@@ -28,7 +28,9 @@ pub(super) fn is_late_refusal(error: &Error) -> bool {
 #[cold]
 pub(super) fn broken(error: &Error) -> io::Error {
     let text = match error {
-        Error::AlertReceived(alert) => format!("the peer ended TLS by the alert {}", name(*alert)),
+        Error::AlertReceived(alert) => {
+            format!("the peer ended TLS with the alert {}", name(*alert))
+        }
         Error::DecryptError => "a record of TLS was altered on its way".to_owned(),
         error => format!("the peer broke the rules of TLS: {error}"),
     };
@@ -43,13 +45,10 @@ pub(super) fn cut(ours: &Ours, first: &[u8]) -> HandshakeError {
         return not_tls(ours, first);
     }
     if first.is_empty() && ours.is_client {
-        let cause = "the server closed without an answer to the handshake of TLS";
-        return HandshakeError::new(Kind::TlsCut, cause).fix("it may speak no TLS");
+        let cause = "the server closed without an answer to the TLS handshake";
+        return HandshakeError::new(Kind::TlsCut, cause).fix("perhaps it does not speak TLS");
     }
-    HandshakeError::new(
-        Kind::TlsCut,
-        format!("the {peer} closed before the handshake of TLS was done"),
-    )
+    HandshakeError::new(Kind::TlsCut, format!("the {peer} closed during the TLS handshake"))
 }
 
 /// Why a handshake fails.
@@ -139,7 +138,7 @@ fn certificate(error: &CertificateError, ours: &Ours) -> HandshakeError {
     };
     match error {
         Bad::ExpiredContext { not_after, .. } => {
-            new(Kind::TlsExpired, &format!("ended at {}", date(time(*not_after))))
+            new(Kind::TlsExpired, &format!("expired at {}", date(time(*not_after))))
         }
         Bad::Expired => new(Kind::TlsExpired, "has ended"),
         Bad::NotValidYetContext { not_before, .. } => {
@@ -154,15 +153,13 @@ fn certificate(error: &CertificateError, ours: &Ours) -> HandshakeError {
         }
         Bad::NotValidForName => new(Kind::TlsName, "is for another name"),
         Bad::UnknownIssuer => {
-            let error = new(Kind::TlsUntrusted, "was issued by nobody who is trusted");
+            let error = new(Kind::TlsUntrusted, "was not issued by a trusted authority");
             error.fix(match ours.is_client {
                 true => "--tls-ca FILE trusts its issuer, --tls-pin its key",
-                false => "--tls-client-ca has those who are",
+                false => "--tls-client-ca names those that are trusted",
             })
         }
-        Bad::BadSignature => {
-            new(Kind::TlsUntrusted, "was not signed by the one who it says issued it")
-        }
+        Bad::BadSignature => new(Kind::TlsUntrusted, "was not signed by the issuer that it names"),
         Bad::Revoked => new(Kind::TlsUntrusted, "was revoked"),
         Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => {
             let use_ = if ours.is_client { "for servers" } else { "for clients" };
@@ -170,19 +167,21 @@ fn certificate(error: &CertificateError, ours: &Ours) -> HandshakeError {
         }
         Bad::BadEncoding => new(Kind::TlsCertificate, "is broken"),
         Bad::UnhandledCriticalExtension => {
-            new(Kind::TlsCertificate, "has a critical part that is not known")
+            new(Kind::TlsCertificate, "has an unknown critical extension")
         }
         Bad::UnsupportedSignatureAlgorithmContext { .. }
-        | Bad::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            new(Kind::TlsCertificate, "is signed by an algorithm that is not taken, such as SHA-1")
-        }
+        | Bad::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => new(
+            Kind::TlsCertificate,
+            "is signed with an algorithm that is not accepted, such as SHA-1",
+        ),
         Bad::Other(OtherError(inner)) => match inner.downcast_ref::<HandshakeError>() {
             Some(error) => error.clone(),
-            None => {
-                new(Kind::TlsCertificate, &format!("is not taken: {}", reason(&inner.to_string())))
-            }
+            None => new(
+                Kind::TlsCertificate,
+                &format!("is not accepted: {}", reason(&inner.to_string())),
+            ),
         },
-        error => new(Kind::TlsCertificate, &format!("is not taken: {error}")),
+        error => new(Kind::TlsCertificate, &format!("is not accepted: {error}")),
     }
 }
 
@@ -247,19 +246,18 @@ fn alerted(alert: Alert, ours: &Ours, has_version: bool) -> HandshakeError {
             "has no cipher in common with this side that is safe enough for it",
         ),
         Alert::HandshakeFailure => {
-            new(Kind::TlsVersion, "broke the handshake off: it has no version or cipher in common")
+            new(Kind::TlsVersion, "broke off the handshake: it has no version or cipher in common")
         }
         Alert::UnrecognisedName => {
             new(Kind::TlsName, "does not know the name that it was asked for")
                 .fix("--tls=NAME names another")
         }
         alert => match rejection(alert) {
-            Some(why) => new(
-                Kind::TlsRejected,
-                &format!("does not take the certificate of this side: {why}"),
-            ),
+            Some(why) => {
+                new(Kind::TlsRejected, &format!("rejects the certificate of this side: {why}"))
+            }
             None => {
-                new(Kind::Tls, &format!("broke the handshake off by the alert {}", name(alert)))
+                new(Kind::Tls, &format!("broke off the handshake with the alert {}", name(alert)))
             }
         },
     }
@@ -272,17 +270,15 @@ fn wants_certificate(ours: &Ours) -> HandshakeError {
     HandshakeError::new(Kind::TlsClientCertificate, cause).fix("give --tls-cert and --tls-key")
 }
 
-/// Why the peer does not take the certificate of this side.
+/// Why the peer rejects the certificate of this side.
 fn rejection(alert: Alert) -> Option<&'static str> {
     Some(match alert {
-        Alert::UnknownCA => "it does not trust who has issued it",
-        Alert::CertificateExpired => "it has ended, or begins later",
+        Alert::UnknownCA => "it does not trust its issuer",
+        Alert::CertificateExpired => "it has expired, or is not valid yet",
         Alert::CertificateRevoked => "it was revoked",
         Alert::BadCertificate => "it is broken, or for another name",
         Alert::UnsupportedCertificate => "it is made for another use",
-        Alert::CertificateUnknown => {
-            "it has another reason, such as a pin or the days that are left"
-        }
+        Alert::CertificateUnknown => "for another reason, such as a pin or the days that are left",
         Alert::AccessDenied => "access is denied",
         Alert::DecryptError => "a signature is wrong",
         _ => return None,

@@ -101,7 +101,7 @@ fn what_others_send_is_shown_with_their_address() {
     ann.wait_for_output("> \\xff\\xfe\n");
     let flood = "<eve> flood\n".repeat(500);
     let _ = wirecat(["mcast-send", &group]).input(flood).run().code(0);
-    ann.wait_for_output("*** eve says too much: not all of it is shown\n");
+    ann.wait_for_output("*** eve sends too much: not all of it is shown\n");
     let mut bob = member(&group, "bob");
     bob.say("and on it goes\n");
     ann.wait_for_output("<bob> and on it goes\n");

@@ -78,7 +78,7 @@ fn nothing_is_sent_behind_a_farewell_that_waits() {
 fn piped_lines_wait_with_a_word_unless_it_is_quiet() {
     let (_host, address) = host(&[]);
     let lines = "a line\n".repeat(30);
-    let words = "lines wait: a chat takes 5 lines a second of each member";
+    let words = "lines wait: this chat takes 5 lines a second from each member";
     let ended = wirecat(["chat", &address]).input(lines.clone()).run().code(0);
     assert_eq!(ended.stderr.matches(words).count(), 1, "{}", ended.stderr);
     let ended = wirecat(["chat", "-q", &address]).input(lines).run().code(0);

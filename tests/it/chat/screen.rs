@@ -35,7 +35,7 @@ fn two_members_talk() {
     ann.sees("*** robert left");
     ann.sees(" · 1 here");
     ann.types("/dance\r/msg bob\r");
-    ann.sees("*** there is no /dance: /help tells");
+    ann.sees("*** there is no /dance: /help lists");
     ann.sees("*** /msg needs a NAME and a TEXT");
 }
 

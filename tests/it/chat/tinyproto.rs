@@ -204,7 +204,7 @@ fn a_line_that_is_too_long_costs_its_sender() {
     assert_eq!(ann.hears("**left the chat"), eves);
     let mut browser = connect(&address);
     browser.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
-    host.wait_for("no tinyproto: it begins with 0x47");
+    host.wait_for("not tinyproto: it begins with 0x47");
     let mut bob = Plain::join(&address);
     let bobs = ann.hears("**joined the chat");
     ann.say("who came was no member");

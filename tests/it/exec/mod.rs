@@ -89,7 +89,7 @@ fn a_command_is_words_or_a_line_for_the_shell() {
         assert_eq!(answer(&server.address(), ""), wanted);
         server.wait().code(0);
     }
-    for (exec, words) in [("'a", "missing closing quote"), (" ", "no word in it")] {
+    for (exec, words) in [("'a", "missing closing quote"), (" ", "names no program")] {
         let ended = wirecat(["tcp-serve", "--exec", exec, "0"]).run().code(2);
         ended.says("cannot use --exec").says(words);
     }

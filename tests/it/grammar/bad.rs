@@ -63,7 +63,7 @@ fn cases() -> Vec<Case> {
         ("content-length", LSP, lsp("Content-Length: 007"), "a body length with a leading zero"),
         ("content-length", LSP, lsp("Content-Length: -2"), "`-` in the length of a body"),
         ("content-length", LSP, lsp("Content-Length: two"), "`t` in the length of a body"),
-        ("content-length", LSP, b"GET / HTTP/1.1\r\n".to_vec(), "`GET / HTTP/1.1` is no header"),
+        ("content-length", LSP, b"GET / HTTP/1.1\r\n".to_vec(), "`GET / HTTP/1.1` is not a header"),
         ("content-length", LSP, b"Content-Length: 2\n\n{}".to_vec(), "ends with LF alone"),
         ("content-length", LSP, mib("X"), "headers of more than 8192 bytes"),
         ("content-length", LSP, mib("X: y\r\n"), "headers of more than 8192 bytes"),

@@ -293,7 +293,7 @@ fn endless_probes_say_so_at_a_terminal() {
     let group = format!("239.77.0.3:{}%lo", Port::new().number);
     let mut terminal = Terminal::start(wirecat_path(), &["mcast-send", "--test", &group]);
     terminal
-        .wait_for("sending probes at 10/s until it is stopped (--duration and --repeat end it)");
+        .wait_for("sending probes at 10/s until stopped (^C; --duration or --repeat sets an end)");
     terminal.type_in("\x03");
     terminal.wait();
     let args = ["mcast-send", "--test", "--repeat", "1", &group];

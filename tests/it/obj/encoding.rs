@@ -169,8 +169,11 @@ fn the_end_of_the_input_comes_behind_a_large_text() {
 fn a_large_text_that_cannot_be_sent_is_refused() {
     let large = json(SHAPES[1], MIB);
     for (text, words) in [
-        (format!("{large},"), "cannot send message 2 of stdin: no JSON: something follows at byte"),
-        (format!("[{large}{large}]"), "cannot send message 2 of stdin: no JSON"),
+        (
+            format!("{large},"),
+            "cannot send message 2 of stdin: not JSON: something follows at byte",
+        ),
+        (format!("[{large}{large}]"), "cannot send message 2 of stdin: not JSON"),
         (large.replace('7', "123456789"), "longer than the limit of 1048576 bytes"),
     ] {
         let server = peer(|stream| read_all(&stream));

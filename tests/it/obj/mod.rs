@@ -226,7 +226,7 @@ fn an_unsafe_pickle_has_a_kind_of_its_own() {
 #[test]
 fn a_bad_header_or_a_cut_object_is_an_error() {
     for (wire, words) in [
-        (&b"GET / HTTP/1.1\r\n\r\n"[..], "is no length in hex"),
+        (&b"GET / HTTP/1.1\r\n\r\n"[..], "is not a length in hex"),
         (b"       0", "an object of 0 bytes"),
         (b"       5\x80\x04N.N", "bytes behind its end"),
         (b" 2000000", "33554432 bytes long, and the limit is 16777216 (--max-frame sets it)"),
@@ -247,10 +247,10 @@ fn what_is_no_json_is_not_sent() {
     let server = peer(|stream| read_all(&stream));
     let args = ["tcp-connect", "--frame", "obj", &server.address];
     let ended = wirecat(args).input("[1]\n{\"a\":}\n[2]\n").run().code(6);
-    ended.says("cannot send message 2 of stdin: no JSON at byte 5");
+    ended.says("cannot send message 2 of stdin: not JSON at byte 5");
     assert_eq!(server.join(), framed(&encode("[1]")));
     let args = ["tcp-serve", "--frame", "obj", "--reply", "no JSON", "127.0.0.1:0"];
-    wirecat(args).run().code(2).says("no JSON");
+    wirecat(args).run().code(2).says("not JSON");
 }
 
 /// Each connection has a decoder of its own: fragments of many objects, in turn.

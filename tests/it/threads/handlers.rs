@@ -277,8 +277,8 @@ fn what_stands_in_one_order_is_refused() {
         ("echo --threads 2 --udp unix:/x", "only plain UDP has a socket for each loop"),
         ("echo --threads 2 239.1.2.3:5000", "only plain UDP has a socket for each loop"),
         ("echo --threads 2 --ping 1", "--ping knows what it expects"),
-        ("tcp-serve --threads 0 --discard 0", "is no number of threads: write 1 to 64"),
-        ("tcp-serve --threads 65 --discard 0", "is no number of threads: write 1 to 64"),
+        ("tcp-serve --threads 0 --discard 0", "is not a number of threads: write 1 to 64"),
+        ("tcp-serve --threads 65 --discard 0", "is not a number of threads: write 1 to 64"),
         ("tcp-serve --threads 2 --replay x 0", "--replay"),
         ("udp-listen --threads 2 0", "--threads"),
     ] {

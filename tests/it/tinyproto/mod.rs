@@ -96,7 +96,7 @@ fn a_peer_that_takes_nobody_is_one_that_refuses() {
 #[test]
 fn a_peer_that_speaks_something_else_is_an_error() {
     for (hello, words) in
-        [(&b"HTTP"[..], "no tinyproto: it begins with 0x48"), (b"", "before its hello")]
+        [(&b"HTTP"[..], "not tinyproto: it begins with 0x48"), (b"", "before its hello")]
     {
         let server = peer(move |mut stream| {
             let _ = stream.write_all(hello);
@@ -122,7 +122,7 @@ fn a_client_without_a_proper_hello_harms_nobody() {
     let good = connect(&address);
     let bad = connect(&address);
     say(&bad, b"GET / HTTP/1.1\r\n\r\n");
-    server.wait_for("no tinyproto");
+    server.wait_for("not tinyproto");
     say(&good, b"\xff\0\0\0\x02");
     hear(&good, b"\xff\xff");
     say(&good, b"ok");

@@ -29,7 +29,7 @@ fn a_file_that_is_wrong_is_named_with_its_line_and_what_is_right() {
             "encrypted:1: the key is encrypted\nhint: decrypt it: openssl pkey -in ",
         ),
         (certificate(&empty), 2, "empty: it is empty"),
-        (certificate(&broken), 2, "broken:2: `!` is no character of base64"),
+        (certificate(&broken), 2, "broken:2: `!` is not a character of base64"),
         (certificate(&cut), 2, "cut:1: BEGIN PRIVATE KEY has no END: the file is cut"),
         (certificate(&one.certificate), 2, "there is a CERTIFICATE, and no key"),
         (certificate(&missing), 7, "cannot take a key from "),
@@ -55,7 +55,7 @@ fn a_file_that_is_wrong_is_named_with_its_line_and_what_is_right() {
     client("--tls=a..b").code(2).says("is no host name");
     // That of a variable that is not set.
     client("--tls=").code(2).says("cannot use --tls: its value is missing");
-    client("--tls --tls-pin sha1//AAAA").code(2).says("only SHA-256 is taken");
+    client("--tls --tls-pin sha1//AAAA").code(2).says("only SHA-256 is supported");
     client("--tls --tls-pin 00").code(2).says("a pin has 32 bytes, this has 1");
     let both = format!("--tls --tls-insecure --tls-pin {}", "00".repeat(32));
     client(&both).code(2);
@@ -91,7 +91,7 @@ fn whom_to_trust_is_what_the_machine_or_a_variable_says() {
     };
     client(&files.ca.file).run().code(0);
     let stranger = files.authority("stranger", None, |_| {});
-    client(&stranger.file).run().code(8).says("nobody who is trusted");
+    client(&stranger.file).run().code(8).says("not issued by a trusted authority");
     let missing = files.path("missing").display().to_string();
     let ended = client(&missing).run().code(8);
     let words =

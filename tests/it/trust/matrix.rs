@@ -25,12 +25,12 @@ impl Refused {
     }
 }
 
-const ISSUER: &str = "it does not trust who has issued it";
-const DATES: &str = "it has ended, or begins later";
+const ISSUER: &str = "it does not trust its issuer";
+const DATES: &str = "it has expired, or is not valid yet";
 const NAMES: &str = "it is broken, or for another name";
-const OTHER: &str = "it has another reason";
+const OTHER: &str = "for another reason";
 const NOBODY: &str =
-    "was issued by nobody who is trusted (--tls-ca FILE trusts its issuer, --tls-pin its key)";
+    "was not issued by a trusted authority (--tls-ca FILE trusts its issuer, --tls-pin its key)";
 
 /// All servers that a client refuses for their certificates.
 pub(super) fn refused(files: &Certificates) -> Vec<Refused> {
@@ -78,7 +78,7 @@ fn of_their_issuers(files: &Certificates) -> Vec<Refused> {
     };
     let (a, b) = (files.issue_by(&stranger, "a", |_| {}), files.issue_by(&middle, "b", |_| {}));
     let untrusted = ("tls-untrusted", NOBODY);
-    let old_issuer = "a certificate of who issued that of the peer ended at 2024-02-29";
+    let old_issuer = "an issuer in the chain of the peer's certificate expired at 2024-02-29";
     let narrow_issuer = ("tls-certificate", "its issuer may not issue for its names");
     let none = ("tls-certificate", "its issuer is no authority");
     vec![
@@ -105,7 +105,7 @@ fn of_what_they_say(files: &Certificates) -> Vec<Refused> {
         issue("j", |params| params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained));
     let of_authority = "it is that of an authority, not of a server or client";
     let use_ = ("tls-certificate", "the certificate of the server is not for servers");
-    let ended = ("tls-expired", "ended at 2024-02-29 00:00:00 UTC");
+    let ended = ("tls-expired", "expired at 2024-02-29 00:00:00 UTC");
     vec![
         of(files, "expired", issue("c", expired), ended, DATES),
         of(files, "early", early, ("tls-not-yet-valid", clock), DATES),
@@ -147,7 +147,7 @@ fn each_bad_certificate_of_a_server_is_refused_by_both() {
         let warning = server.wait_for_event("warning");
         assert_eq!(warning["kind"], "tls-rejected", "{}: {warning}", case.what);
         let text = warning["message"].as_str().unwrap();
-        let learned = "the client does not take the certificate of this side: ";
+        let learned = "the client rejects the certificate of this side: ";
         assert!(text.contains(&format!("{learned}{}", case.learned)), "{}: {text}", case.what);
         stop(server);
     }
@@ -164,7 +164,7 @@ fn each_bad_certificate_of_a_client_is_refused_by_both() {
     let (other, wrong) =
         (files.issue_by(&stranger, "other", |_| {}), files.issue("w", for_servers));
     let early = files.issue("early", |params| params.not_before = rcgen::date_time_ymd(2090, 1, 1));
-    let refused = "the server does not take the certificate of this side: ";
+    let refused = "the server rejects the certificate of this side: ";
     for (options, (kind, words), (learned_kind, learned)) in [
         (
             String::new(),
@@ -176,18 +176,18 @@ fn each_bad_certificate_of_a_client_is_refused_by_both() {
         ),
         (
             other.options(),
-            ("tls-untrusted", "nobody who is trusted (--tls-client-ca has those who are)"),
-            ("tls-rejected", "it does not trust who has issued it"),
+            ("tls-untrusted", "trusted authority (--tls-client-ca names those that are trusted)"),
+            ("tls-rejected", "it does not trust its issuer"),
         ),
         (
             late.options(),
-            ("tls-expired", "the certificate of the client ended at 2024-02-29"),
-            ("tls-rejected", "it has ended, or begins later"),
+            ("tls-expired", "the certificate of the client expired at 2024-02-29"),
+            ("tls-rejected", "it has expired, or is not valid yet"),
         ),
         (
             early.options(),
             ("tls-not-yet-valid", "the certificate of the client begins at 2090-01-01"),
-            ("tls-rejected", "it has ended, or begins later"),
+            ("tls-rejected", "it has expired, or is not valid yet"),
         ),
         (
             wrong.options(),
@@ -245,7 +245,7 @@ fn plain_text_and_tls_are_told_apart() {
             "it began with `220 mail\\n` (leave --tls out, or give --starttls",
         ),
         ("--exec cat", "the server sends back what it gets: it does not speak TLS"),
-        ("--exec true", "the server closed without an answer to the handshake of TLS"),
+        ("--exec true", "the server closed without an answer to the TLS handshake"),
     ] {
         let words_of_server = match options.split_once(' ') {
             Some(("--exec", command)) => format!("--conns 1 --exec {command}"),

@@ -76,7 +76,7 @@ fn a_server_of_openssl_refuses_a_client() {
     let (late, other) =
         (files.issue("late", expired), files.issue_by(&stranger, "other", for_clients));
     let wants = "the server wants a client certificate (give --tls-cert and --tls-key)";
-    let refuses = "the server does not take the certificate of this side: ";
+    let refuses = "the server rejects the certificate of this side: ";
     for version in ["-tls1_2", "-tls1_3"] {
         let verify = format!("{version} -Verify 1 -verify_return_error -CAfile {}", files.ca.file);
         for (options, kind, words) in [
@@ -112,10 +112,10 @@ fn a_client_of_openssl_is_refused() {
     let distrust = format!("-verify_return_error -CAfile {}", stranger.file);
     for (options, arguments, kind, words) in [
         ("", "-tls1_1 -cipher DEFAULT:@SECLEVEL=0", "tls-version", "neither TLS 1.2 nor 1.3"),
-        ("", &distrust, "tls-rejected", "it does not trust who has issued it"),
+        ("", &distrust, "tls-rejected", "it does not trust its issuer"),
         (&ca, "-tls1_2", "tls-client-certificate", "has given no certificate"),
         (&ca, "-tls1_3", "tls-client-certificate", "has given no certificate"),
-        (&ca, &identity, "tls-expired", "the certificate of the client ended at 2024-02-29"),
+        (&ca, &identity, "tls-expired", "the certificate of the client expired at 2024-02-29"),
     ] {
         let (mut serving, port) = serve(&format!("{} {options}", server.options()));
         let mut client = Command::new("openssl")

@@ -136,7 +136,7 @@ fn what_a_signal_ends_leaves_no_command_behind() {
 fn a_command_that_never_ends_does_not_hold_the_end_up() {
     let mut listener = listen(&["-c", "1", "--exec", "sleep 600"]);
     client(&mut listener, "127.0.0.1").send(b"x").unwrap();
-    listener.wait().code(0).says("commands that are killed, because they do not end: 1");
+    listener.wait().code(0).says("commands that were killed, because they did not end: 1");
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn a_seqpacket_socket_is_named() {
     let address = format!("unix:{}", path.display());
     for command in ["udp-send", "tcp-connect"] {
         let ended = wirecat([command, &address]).input("x").run().code(4);
-        let ended = ended.says("it is a SEQPACKET socket, which no command speaks to");
+        let ended = ended.says("it is a SEQPACKET socket, which no command supports");
         assert!(!ended.stderr.contains("use "), "{}", ended.stderr);
     }
 }

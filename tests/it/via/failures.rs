@@ -44,7 +44,7 @@ fn a_refusal_is_told_in_the_words_of_the_proxy() {
         (Speech::Socks, b"\x05\0\x05\x04\0\x01\0\0\0\0\0\0", "unreachable", "host unreachable (4)"),
         (Speech::Socks, b"\x05\0\x05\x05\0\x01\0\0\0\0\0\0", "refused", "connection refused (5)"),
         (Speech::Socks, b"\x05\xff", "proxy-auth", "--via-password-file"),
-        (Speech::SocksLogin, b"\x05\x02\x01\x01", "proxy-auth", "does not take the user"),
+        (Speech::SocksLogin, b"\x05\x02\x01\x01", "proxy-auth", "does not accept the user"),
         (Speech::Socks, b"\x04\0", "proxy-reply", "version 4, not 5"),
         (Speech::Http, b"HTTP/1.1 403 Not for you\r\n\r\nno", "proxy-denied", "403 Not for you"),
         (Speech::Http, b"HTTP/1.1 407 Log in\r\n\r\n", "proxy-auth", "--via-password-file"),

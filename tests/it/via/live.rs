@@ -107,7 +107,7 @@ fn live_proxies_pass_a_stream_on() {
     passes(&format!("{},{},{}", tinyproxy.url, microsocks.url, dante.url));
 
     // Who has the wrong password, or asks for nobody.
-    for (live, words) in [(&microsocks, "does not take the user"), (&tinyproxy, "answers: 401")] {
+    for (live, words) in [(&microsocks, "does not accept the user"), (&tinyproxy, "answers: 401")] {
         let ended = ask(&live.url, "wrong", "127.0.0.1:9").run().code(8);
         assert!(ended.stderr.contains(words), "{}", ended.stderr);
     }

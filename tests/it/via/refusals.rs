@@ -10,7 +10,7 @@ use crate::support::wirecat;
 #[test]
 fn what_cannot_apply_is_refused() {
     for (words, says) in [
-        ("tcp-connect --via socks4://h:1 h:2", "socks4:// is not spoken here: write socks5://"),
+        ("tcp-connect --via socks4://h:1 h:2", "socks4:// is not supported: write socks5://"),
         ("tcp-connect --via h:1 h:2", "write socks5://HOST:PORT or http://HOST:PORT"),
         ("tcp-connect --via socks5://h h:2", "socks5://HOST:1080"),
         ("tcp-connect --via http://h:70000 h:2", "port 70000 is not between 0 and 65535"),
@@ -22,7 +22,7 @@ fn what_cannot_apply_is_refused() {
         ("tcp-connect --via socks5://h:1 --via-password-file x h:2", "no proxy has a user"),
         ("tcp-serve --via socks5://h:1 0", "only --forward connects to anybody"),
         ("tcp-serve --via socks5://h:1 --forward unix:/x 0", "another kind of socket"),
-        ("tcp-serve --via h:1 --forward h:2 0", "does not say what the proxy speaks"),
+        ("tcp-serve --via h:1 --forward h:2 0", "does not name the protocol of the proxy"),
         ("echo --via socks5://h:1", "it needs --ping"),
         ("echo --ping --udp --via socks5://h:1 h:2", "without a connection"),
         ("echo --ping --via socks5://h:1 unix:/x", "another kind of socket"),

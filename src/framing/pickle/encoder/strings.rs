@@ -172,7 +172,7 @@ impl<'a> Parser<'a, '_> {
         let end = match memchr2(b'"', b'\\', window) {
             Some(end) => end,
             None if window.len() == self.rest.len() => {
-                return self.fail("no JSON: a string without end");
+                return self.fail("not JSON: a string without end");
             }
             // A character has up to four bytes, and is not cut.
             None => (PIECE - 3..=PIECE).rev().find(|end| !is_inside(end)).unwrap_or(PIECE),
@@ -180,10 +180,10 @@ impl<'a> Parser<'a, '_> {
         let (plain, rest) = self.rest.split_at(end);
         // Not `any`: a loop that looks at all of them is a vector's work.
         if plain.iter().fold(false, |found, byte| found | (*byte < 0x20)) {
-            return self.fail("no JSON: a control character in the string");
+            return self.fail("not JSON: a control character in the string");
         }
         if std::str::from_utf8(plain).is_err() {
-            return self.fail("no UTF-8 in the string");
+            return self.fail("invalid UTF-8 in the string");
         }
         self.rest = rest;
         Ok(plain)
@@ -192,13 +192,13 @@ impl<'a> Parser<'a, '_> {
     /// What follows a backslash: a code, which may be half of a surrogate pair. A half that stands
     /// alone is what Python has in its strings where a file name is not UTF-8.
     fn escape(&mut self) -> Result<u32, String> {
-        let Some(kind) = take(&mut self.rest) else { return self.fail("no JSON: it ends") };
+        let Some(kind) = take(&mut self.rest) else { return self.fail("not JSON: it ends") };
         if !b"\"\\/bfnrtu".contains(&kind) {
-            return self.fail("no JSON: an unknown escape");
+            return self.fail("not JSON: an unknown escape");
         }
         match escape(kind, &mut self.rest) {
             Some(code) => Ok(code),
-            None => self.fail("no JSON: a broken escape"),
+            None => self.fail("not JSON: a broken escape"),
         }
     }
 

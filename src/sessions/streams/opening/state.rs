@@ -10,7 +10,7 @@ use crate::sessions::connector::Connector;
 use crate::sessions::lookup::{Addresses, Lookup};
 use crate::sockets::Address;
 
-/// How many connections are in the making at once. As many fit into the backlog of any listener,
+/// How many connections are made at once. As many fit into the backlog of any listener,
 /// and need no more threads for names.
 const ATTEMPTS: usize = 256;
 /// How many wait for a place before commands wait as well.

@@ -32,7 +32,7 @@ fn files_that_cannot_be_read() {
     assert_says(&about_authorities(missing.clone()), &missing, None, "no such file", 7);
     assert_says(&about_key(&files, missing.clone()), &missing, None, "cannot take a key from ", 7);
     let directory = files.0.path().to_owned();
-    let words = "is a directory (name a file, which may have many certificates";
+    let words = "is a directory (name a file; it may have many certificates";
     assert_says(&about_authorities(directory.clone()), &directory, None, words, 7);
     let endless = PathBuf::from("/dev/zero");
     assert_says(&about_authorities(endless.clone()), &endless, None, "larger than 16 MiB", 7);
@@ -62,7 +62,7 @@ fn sections_that_are_broken() {
     let path = files.write("broken.pem", &format!("# Mine\n{}", lines.join("\r\n")));
     let words = "cannot take certificates from ";
     assert_says(&about_authorities(path.clone()), &path, Some(5), words, 2);
-    assert!(about_authorities(path).cause.contains("`!` is no character of base64"));
+    assert!(about_authorities(path).cause.contains("`!` is not a character of base64"));
     let cut = files.write("cut.pem", good.split_once("-----END").unwrap().0);
     assert_says(&about_authorities(cut.clone()), &cut, Some(1), "has no END: the file is cut", 2);
     let short = files.write("short.pem", &good.replacen("\nM", "\n", 1));
@@ -72,7 +72,7 @@ fn sections_that_are_broken() {
     let line = good.lines().count();
     assert_says(&about_authorities(other.clone()), &other, Some(line), words, 2);
     let nonsense = files.pem("nonsense.pem", "CERTIFICATE", b"nonsense");
-    let words = "no certificate of X.509 version 3";
+    let words = "not a certificate of X.509 version 3";
     assert_says(&about_authorities(nonsense.clone()), &nonsense, Some(1), words, 2);
 }
 
@@ -112,7 +112,7 @@ fn keys_that_are_not_taken() {
     let keys = keys.map(|key| pem_text("PRIVATE KEY", key.serialized_der()));
     let two = files.write("two.pem", &keys.concat());
     let line = keys[0].lines().count() + 1;
-    let words = "it is a second key, behind that of line 1 (leave one key in it)";
+    let words = "it is a second key, after that of line 1 (leave one key in it)";
     assert_says(&about_key(&files, two.clone()), &two, Some(line), words, 2);
     let other = files.write("other.pem", &keys[0]);
     let words = "it does not fit the certificate in ";

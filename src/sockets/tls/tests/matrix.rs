@@ -33,15 +33,15 @@ fn refused_by_client(
     assert_eq!(client.kind, kind, "{client}");
     assert!(text(&client).contains(words), "{client}");
     assert_eq!(server.kind, Kind::TlsRejected, "{server}");
-    let begin = "the client does not take the certificate of this side: ";
+    let begin = "the client rejects the certificate of this side: ";
     assert!(server.cause.starts_with(&format!("{begin}{learned}")), "{server}");
 }
 
-const ISSUER: &str = "it does not trust who has issued it";
-const DATES: &str = "it has ended, or begins later";
+const ISSUER: &str = "it does not trust its issuer";
+const DATES: &str = "it has expired, or is not valid yet";
 const NAMES: &str = "it is broken, or for another name";
 const USE: &str = "it is made for another use";
-const OTHER: &str = "it has another reason";
+const OTHER: &str = "for another reason";
 
 fn nothing(_: &Files, _: &Authority, _: &mut ServerTlsOptions, _: &mut ClientTlsOptions) {}
 
@@ -52,7 +52,7 @@ fn an_authority_that_is_not_trusted() {
     };
     let why = (
         Kind::TlsUntrusted,
-        "was issued by nobody who is trusted (--tls-ca FILE trusts its issuer",
+        "was not issued by a trusted authority (--tls-ca FILE trusts its issuer",
     );
     refused_by_client(&for_localhost(), change, why, ISSUER);
 }
@@ -63,7 +63,7 @@ fn an_authority_of_the_same_name_with_another_key() {
     let change = |files: &Files, _: &Authority, _: &mut _, client: &mut ClientTlsOptions| {
         client.authorities = Some(files.authority("ca").file);
     };
-    let why = (Kind::TlsUntrusted, "not signed by the one who it says issued it");
+    let why = (Kind::TlsUntrusted, "not signed by the issuer that it names");
     refused_by_client(&for_localhost(), change, why, "a signature is wrong");
 }
 
@@ -72,7 +72,7 @@ fn a_self_signed_certificate() {
     let change = |_: &Files, _: &Authority, server: &mut ServerTlsOptions, _: &mut _| {
         server.identity = ServerIdentity::SelfSigned(Vec::new());
     };
-    let why = (Kind::TlsUntrusted, "nobody who is trusted");
+    let why = (Kind::TlsUntrusted, "trusted authority");
     refused_by_client(&for_localhost(), change, why, ISSUER);
 }
 
@@ -80,7 +80,7 @@ fn a_self_signed_certificate() {
 fn an_expired_certificate() {
     let mut params = for_localhost();
     params.not_after = rcgen::date_time_ymd(2024, 2, 29);
-    let words = "the certificate of the server ended at 2024-02-29 00:00:00 UTC";
+    let words = "the certificate of the server expired at 2024-02-29 00:00:00 UTC";
     refused_by_client(&params, nothing, (Kind::TlsExpired, words), DATES);
 }
 
@@ -104,7 +104,7 @@ fn an_authority_that_has_expired() {
             server.identity = ServerIdentity::Files(files.issue_behind(&middle, &for_localhost()));
             client.authorities = Some(root.file.clone());
         };
-    let words = "who issued that of the peer ended at 2024-01-01";
+    let words = "an issuer in the chain of the peer's certificate expired at 2024-01-01";
     refused_by_client(&for_localhost(), change, (Kind::TlsExpired, words), OTHER);
 }
 
@@ -180,7 +180,7 @@ fn a_certificate_whose_issuer_is_not_sent() {
             server.identity = ServerIdentity::Files(files.issue(&middle, &for_localhost()));
             client.authorities = Some(root.file.clone());
         };
-    let why = (Kind::TlsUntrusted, "nobody who is trusted");
+    let why = (Kind::TlsUntrusted, "trusted authority");
     refused_by_client(&for_localhost(), change, why, ISSUER);
 }
 
@@ -260,7 +260,7 @@ fn refused_by_server(
     assert!(text(&client).contains(learned.1), "{client}");
 }
 
-const REFUSED: &str = "the server does not take the certificate of this side: ";
+const REFUSED: &str = "the server rejects the certificate of this side: ";
 
 #[test]
 fn a_client_without_a_certificate() {
@@ -272,7 +272,8 @@ fn a_client_without_a_certificate() {
 
 #[test]
 fn a_client_that_is_not_trusted() {
-    let why = (Kind::TlsUntrusted, "nobody who is trusted (--tls-client-ca has those who are)");
+    let why =
+        (Kind::TlsUntrusted, "trusted authority (--tls-client-ca names those that are trusted)");
     let files = Files::new();
     let stranger =
         |_: &Files, _: &Authority| Some(files.issue(&files.authority("another"), &for_localhost()));
@@ -282,7 +283,7 @@ fn a_client_that_is_not_trusted() {
 
 #[test]
 fn a_client_whose_certificate_has_expired() {
-    let why = (Kind::TlsExpired, "the certificate of the client ended at 2024-02-29");
+    let why = (Kind::TlsExpired, "the certificate of the client expired at 2024-02-29");
     let expired = |files: &Files, authority: &Authority| {
         let mut params = for_localhost();
         params.not_after = rcgen::date_time_ymd(2024, 2, 29);
@@ -366,9 +367,9 @@ fn a_peer_that_closes_in_the_handshake() {
     let client = ClientTls::new(&options).unwrap();
     let error = client.session("a").unwrap().cut();
     assert_eq!(error.kind, Kind::TlsCut);
-    assert!(text(&error).ends_with("(it may speak no TLS)"), "{error}");
+    assert!(text(&error).ends_with("(perhaps it does not speak TLS)"), "{error}");
     let mut session = server.session().unwrap();
-    assert_eq!(session.cut().cause, "the client closed before the handshake of TLS was done");
+    assert_eq!(session.cut().cause, "the client closed during the TLS handshake");
     take(&mut session, b"\x16\x03\x01").0.unwrap();
     assert_eq!(session.cut().kind, Kind::TlsCut);
 }

@@ -87,11 +87,11 @@ fn a_pin_that_is_none_is_answered_with_what_is_right() {
         ("", "a pin is empty"),
         (&*format!("{hex};"), "a pin is empty"),
         ("sha256//AAAA", "a pin has 32 bytes, this has 3"),
-        ("sha1//AAAA", "only SHA-256 is taken"),
-        (&hex[1..], "this is no pin"),
-        ("key.pem", "this is no pin"),
+        ("sha1//AAAA", "only SHA-256 is supported"),
+        (&hex[1..], "this is not a pin"),
+        ("key.pem", "this is not a pin"),
         (&hex[2..], "a pin has 32 bytes, this has 31"),
-        ("sha256//ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs", "this is no pin"),
+        ("sha256//ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs", "this is not a pin"),
     ] {
         let error = text.parse::<Pins>().unwrap_err();
         let forms = "use sha256//BASE64 or 64 hexadecimal digits, of the public key";
