@@ -35,7 +35,7 @@ const LINES: &[Line] = &[
     ("tcp-serve --forward unix:/tmp/s 9000", a_client_is_forwarded_to_unix),
     ("tcp-serve --forward host:8000 unix:/tmp/s", a_unix_client_is_forwarded),
     ("tcp-connect host:9000", a_server_is_asked),
-    ("tcp-connect [::1]:9000", a_server_is_asked_by_v6),
+    ("tcp-connect '[::1]:9000'", a_server_is_asked_by_v6),
     ("tcp-connect unix:/tmp/s", a_unix_server_is_asked),
     ("tcp-connect host:9000 < file", a_file_is_sent_to_its_end),
     ("tcp-connect --keep-open host:9000 < file", a_file_is_sent_and_not_ended),
@@ -87,6 +87,15 @@ fn every_line_has_its_scene() {
     }
     for (line, _) in LINES {
         assert!(rows.iter().any(|(_, ours)| ours.strip_prefix("wirecat ") == Some(line)), "{line}");
+    }
+}
+
+/// What zsh would take for a pattern, and refuse, stands in quotes.
+#[test]
+fn every_line_of_wirecat_is_for_every_shell() {
+    let quoted = regex::Regex::new("'[^']*'").expect("an expression");
+    for (_, ours) in rows() {
+        assert!(!quoted.replace_all(&ours, "").contains(['[', '*', '?']), "{ours}");
     }
 }
 
