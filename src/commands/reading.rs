@@ -2,13 +2,15 @@
 //! run meanwhile, and a FIFO, a terminal or stdin has no end until its writer has. A thread looks at the
 //! clock then; the signals still do what the kernel has them do, which is to end the process.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
 use clap::ArgMatches;
+#[cfg(feature = "tls")]
+use clap::parser::ValueSource;
 
 use super::args::RunArgs;
 use super::launch;
@@ -30,7 +32,8 @@ pub(super) fn endless_files(typed: &ArgMatches) -> Vec<String> {
     let values = |id: &'static str| typed.try_get_raw(id).ok().flatten().into_iter().flatten();
     let texts = TEXTS.into_iter().flat_map(values);
     let texts = texts.filter_map(|text| text.as_bytes().strip_prefix(b"@").map(OsStr::from_bytes));
-    let files = texts.chain(FILES.into_iter().flat_map(values));
+    let trusted = trusted(typed);
+    let files = texts.chain(FILES.into_iter().flat_map(values)).chain(trusted.as_deref());
     let is_endless = |name: &&OsStr| {
         *name == "-" || Path::new(name).metadata().is_ok_and(|found| !found.is_file())
     };
@@ -41,6 +44,25 @@ pub(super) fn endless_files(typed: &ArgMatches) -> Vec<String> {
     let mut titles: Vec<String> = files.filter(is_endless).map(title).collect();
     titles.dedup();
     titles
+}
+
+/// The file of certificates that the environment names, where a client of this command line looks at it.
+#[cfg(feature = "tls")]
+fn trusted(typed: &ArgMatches) -> Option<OsString> {
+    let is_typed = |id: &str| {
+        typed.try_contains_id(id).is_ok_and(|has| has)
+            && typed.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    let mut upstreams = typed.try_get_raw("forward").ok().flatten().into_iter().flatten();
+    let is_client = ["tls", "starttls"].into_iter().any(is_typed)
+        || upstreams.any(|upstream| upstream.as_bytes().starts_with(b"tls:"));
+    let trusts_others = ["tls_ca", "tls_pin", "tls_insecure"].into_iter().any(is_typed);
+    if is_client && !trusts_others { std::env::var_os("SSL_CERT_FILE") } else { None }
+}
+
+#[cfg(not(feature = "tls"))]
+fn trusted(_: &ArgMatches) -> Option<OsString> {
+    None
 }
 
 /// Reads while a thread looks at the clock, where there is a file that may have no end.

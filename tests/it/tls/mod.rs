@@ -1,6 +1,7 @@
 //! SPEC 7, TLS: both roles, with each other and with other programs.
 
 pub(crate) mod certificates;
+mod ends;
 mod handshakes;
 mod peers;
 mod secrets;
