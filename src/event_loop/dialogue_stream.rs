@@ -3,8 +3,10 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::handshake::TransportLayer;
 use super::id::Id;
 use super::pool::Pool;
 use super::recorder::RecordedStream;
@@ -59,9 +61,9 @@ impl Pool {
     /// Has each client of a listener begin with a header of the PROXY protocol, within 3 s: whom it names
     /// is the peer from then on.
     pub(crate) fn accept_proxied(&mut self, listener: Id) {
-        self.accept_through(listener, DEADLINE, |inner| {
-            over(inner, Box::<HeaderReader>::default())
-        });
+        let layer: Arc<TransportLayer> =
+            Arc::new(|inner| over(inner, Box::<HeaderReader>::default()));
+        self.add_handshake(listener, DEADLINE, (true, layer));
     }
 }
 
@@ -251,8 +253,9 @@ mod tests {
         clients[0].write_all(b"PROXY TCP4 192.0.2.1 192.0.2.2 7 80").unwrap();
         let (mut begun, mut accepted) = (0, Vec::new());
         let run = event_loop.run(&mut |pool: &mut Pool, event: Event<'_>| match event {
-            Event::Handshaking { .. } => {
+            Event::Handshaking { peer, .. } => {
                 begun += 1;
+                assert_eq!(peer, None, "the header names it");
                 assert_eq!(pool.connections().count(), 0);
                 if begun == clients.len() {
                     clients[0].write_all(b"\r\n").unwrap();

@@ -70,13 +70,20 @@ pub enum Event<'a> {
         /// Why: out of descriptors, most often.
         error: io::Error,
     },
-    /// A listener took a connection that goes through a handshake first ([`Pool::accept_through`]).
+    /// A listener took a connection that goes through a handshake first ([`Pool::accept_through`]), or
+    /// through one more. Whoever closes it now has `Closed` follow, and nothing else.
     Handshaking {
+        /// The connection.
+        id: Id,
         /// The listener.
         listener: Id,
+        /// The address of the other side, unless the handshake is to name it.
+        peer: Option<Endpoint>,
     },
     /// The handshake of a connection has failed, or has taken too long; the connection is gone.
     HandshakeFailed {
+        /// The connection.
+        id: Id,
         /// The listener it came in by.
         listener: Id,
         /// The address of the other side.

@@ -4,14 +4,16 @@
 //!         accept(2)                the transport is up
 //! backlog ─────────> Handshaking ──────────────────────> Accepted
 //!                        │ it fails, or its time is up
-//!                        └──────────────────────────────> HandshakeFailed, and gone
+//!                        ├──────────────────────────────> HandshakeFailed, and gone
+//!                        │ the handler closes it
+//!                        └──────────────────────────────> Closed
 //! ```
 //!
 //! A listener may ask for several, each inside the one before: a proxy names its client, and TLS with that
 //! one follows.
 //!
 //! A connection in its handshake has a channel whose phase is `Connecting`, so that the handler knows
-//! nothing of it but its beginning. It goes with its listener.
+//! nothing of it but who it is, as soon as that is known. It goes with its listener.
 
 use std::fmt;
 use std::io;
@@ -38,6 +40,8 @@ pub type TransportLayer = dyn Fn(Box<dyn Transport>) -> Box<dyn Transport> + Sen
 pub(super) struct AcceptHandshake {
     deadline: Duration,
     layer: Arc<TransportLayer>,
+    /// Who the client is comes out of it.
+    names_peer: bool,
 }
 
 /// How far an accepted connection is.
@@ -65,8 +69,18 @@ impl Pool {
         deadline: Duration,
         layer: impl Fn(Box<dyn Transport>) -> Box<dyn Transport> + Send + Sync + 'static,
     ) {
+        self.add_handshake(listener, deadline, (false, Arc::new(layer)));
+    }
+
+    /// The same; `names_peer` is whether it is to say who the client is.
+    pub(super) fn add_handshake(
+        &mut self,
+        listener: Id,
+        deadline: Duration,
+        (names_peer, layer): (bool, Arc<TransportLayer>),
+    ) {
         if let Some(PoolSource::Acceptor(acceptor)) = self.sources.get_mut(listener) {
-            acceptor.handshakes.push(AcceptHandshake { deadline, layer: Arc::new(layer) });
+            acceptor.handshakes.push(AcceptHandshake { deadline, layer, names_peer });
         }
     }
 
@@ -95,13 +109,12 @@ impl Pool {
         }
         let id = self.add_connection(transport, ChannelPhase::Connecting)?;
         self.handshakes.insert(id, Handshaking { listener, next: 0, peer });
-        self.begin_handshake(id);
-        handler.on(self, Event::Handshaking { listener });
+        self.begin_handshake(id, handler);
         Ok(())
     }
 
     /// Begins the next handshake of an accepted connection; false where none is left.
-    pub(super) fn begin_handshake(&mut self, id: Id) -> bool {
+    pub(super) fn begin_handshake(&mut self, id: Id, handler: &mut dyn Handler) -> bool {
         let Some(Handshaking { listener, next, .. }) = self.handshakes.get_mut(id) else {
             return false;
         };
@@ -109,9 +122,18 @@ impl Pool {
         *next += 1;
         let handshake = self.acceptor(listener).and_then(|it| it.handshakes.get(at)).cloned();
         let Some(handshake) = handshake else { return false };
+        let peer = if handshake.names_peer { None } else { self.client(id, at > 0) };
         self.wrap_transport(id, |inner| (handshake.layer)(inner));
         self.arm_own(Some(id), OwnPurpose::Connect, handshake.deadline);
+        handler.on(self, Event::Handshaking { id, listener, peer });
         true
+    }
+
+    /// Who the client in a handshake is; after one, another than accept(2) has named, where a proxy has.
+    fn client(&self, id: Id, is_past_one: bool) -> Option<Endpoint> {
+        let accepted = &self.handshakes.get(id)?.peer;
+        let named = if is_past_one { self.peer(id) } else { None };
+        named.filter(|peer| !peer.is_unknown()).or_else(|| Some(accepted.clone()))
     }
 
     fn acceptor(&self, listener: Id) -> Option<&Acceptor> {
@@ -143,9 +165,9 @@ impl Pool {
         error: io::Error,
         handler: &mut dyn Handler,
     ) -> Result<(), io::Error> {
+        let named = self.client(id, true);
         let Some((listener, accepted)) = self.end_handshake(id) else { return Err(error) };
-        // A proxy may have named another.
-        let peer = self.peer(id).filter(|peer| !peer.is_unknown()).unwrap_or(accepted);
+        let peer = named.unwrap_or(accepted);
         // FIN is how a service ends that has taken what came. Behind an alert of TLS it does no harm, for
         // the client knows, and RST might overtake the alert.
         if !Kind::from(&error).has_alert()
@@ -154,7 +176,7 @@ impl Pool {
             channel.transport.reset();
         }
         self.remove(id);
-        handler.on(self, Event::HandshakeFailed { listener, peer, error });
+        handler.on(self, Event::HandshakeFailed { id, listener, peer, error });
         Ok(())
     }
 

@@ -230,7 +230,7 @@ impl Pool {
             return;
         }
         let outcome = channel.transport.connected();
-        if is_accepted && matches!(outcome, Ok(Some(_))) && self.begin_handshake(id) {
+        if is_accepted && matches!(outcome, Ok(Some(_))) && self.begin_handshake(id, handler) {
             // What came behind the last handshake may be all of the next one.
             return self.conclude_connect(id, handler);
         }

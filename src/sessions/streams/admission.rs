@@ -80,7 +80,7 @@ impl Admission {
         self
     }
 
-    /// Counts a client of the address that it comes from. One without an IP address is not counted.
+    /// Counts a client of the address that it comes from, once. One without an IP address is not counted.
     ///
     /// # Errors
     /// Its address has as many as it may have.
@@ -88,9 +88,21 @@ impl Admission {
         let (Some((per_address, ids)), Some(ip)) = (&mut self.per_address, peer.ip()) else {
             return Ok(());
         };
+        if ids.contains(id) {
+            return Ok(());
+        }
         per_address.enter(ip)?;
         ids.insert(id, ip);
         Ok(())
+    }
+
+    /// The same of one that begins a handshake. Where a refusal is sent, it is due behind that.
+    ///
+    /// # Errors
+    /// Its address has as many as it may have.
+    #[cfg(feature = "tls")]
+    pub(crate) fn count_early(&mut self, id: Id, peer: &Endpoint) -> Result<(), Crowded> {
+        if self.refusal.is_some() { Ok(()) } else { self.count(id, peer) }
     }
 
     /// What is sent to a client whose address has no place for it; `None` where nothing is, or where too
@@ -123,6 +135,14 @@ impl Admission {
             per_address.leave(ip);
         }
         self.turned_away.retain(|other| *other != id);
+    }
+
+    /// A listener is gone, and with it those in their handshakes: counts those alone that are alive.
+    #[cfg(feature = "tls")]
+    pub(crate) fn forget_all_but(&mut self, is_alive: impl Fn(Id) -> bool) {
+        let Some((_, ids)) = &self.per_address else { return };
+        let gone: Vec<Id> = ids.ids().filter(|id| !is_alive(*id)).collect();
+        gone.into_iter().for_each(|id| self.forget(id));
     }
 
     /// Another loop serves a connection from here on. The address that it still counts for is given to
@@ -270,6 +290,25 @@ mod tests {
         assert_eq!(admission.update(1, false).map(|change| change.accepting), Some(false));
         admission.forget(id);
         assert_eq!(admission.update(1, false).map(|change| change.accepting), Some(true));
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn a_client_counts_once_from_its_handshake_on_and_goes_with_its_listener() {
+        let mut admission = admission(None, None).per_address(Some(1));
+        let peer = Endpoint::from(std::net::SocketAddr::from(([10, 0, 0, 1], 7)));
+        let [first, second] = [1, 2].map(|slot| Id::for_tests_of(slot, 1));
+        assert!(admission.count_early(first, &peer).is_ok());
+        assert!(admission.count(first, &peer).is_ok());
+        assert!(admission.count_early(second, &peer).is_err());
+        admission.forget_all_but(|id| id == first);
+        assert!(admission.count(second, &peer).is_err());
+        admission.forget_all_but(|_| false);
+        assert!(admission.count_early(second, &peer).is_ok());
+        // Where a refusal is sent, that can be only behind the handshake.
+        admission.refuse_with(b"no");
+        assert!(admission.count_early(first, &peer).is_ok());
+        assert!(admission.count(first, &peer).is_err());
     }
 
     #[test]

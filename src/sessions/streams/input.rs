@@ -2,7 +2,6 @@
 //! or new clients.
 
 use std::cell::Cell;
-use std::io;
 
 use bytes::Bytes;
 
@@ -11,7 +10,7 @@ use super::{
     Author, Connection, Context, Dialer, Flow, StreamSession, frames, linking, reads, refusing,
 };
 use crate::close::CloseReason;
-use crate::error::{Failure, HandshakeError, plain};
+use crate::error::Failure;
 use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
 use crate::protocol::output::{Output, Written};
@@ -22,7 +21,6 @@ use crate::sessions::console::Message;
 use crate::sessions::control;
 use crate::sessions::input::{Batch, Due, Portion};
 use crate::sessions::services::{Breach, Stdin};
-use crate::sockets::Endpoint;
 
 /// Bytes of messages that were made of one read, after which the rest waits for the next turn.
 const MOST_MADE: usize = 1 << 20;
@@ -248,22 +246,6 @@ impl StreamSession {
             // the upstreams of the clients that are in.
             self.accept_failed(pool, &rustix::io::Errno::MFILE.into());
         }
-    }
-
-    /// A client was closed before it counted as one.
-    pub(super) fn refused(&mut self, pool: &mut Pool, peer: &Endpoint, error: &io::Error) {
-        let cause = match error.kind() {
-            io::ErrorKind::TimedOut => {
-                "it sent no header of the PROXY protocol within 3 s".to_owned()
-            }
-            _ => plain(error),
-        };
-        let handshake = HandshakeError::of(error);
-        let fix = handshake.and_then(|error| error.fix.as_deref());
-        let fix = fix.map_or_else(String::new, |fix| format!(" ({fix})"));
-        let text = format!("the client {peer} was closed: {cause}{fix}");
-        let kind = handshake.map_or(Kind::Proxy, |error| error.kind);
-        self.core.console.warn(pool, kind, &text);
     }
 
     /// Accepting fails, most often for want of descriptors.

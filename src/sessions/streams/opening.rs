@@ -326,6 +326,8 @@ fn close_listeners(streams: &mut Streams, pool: &mut Pool, number: u64) -> bool 
 /// A source is gone that is no connection: a listener, maybe.
 pub(super) fn on_closed(core: &mut Core, streams: &mut Streams, pool: &mut Pool, id: Id) {
     if let Some((number, local)) = streams.openings.take_closing(id) {
+        #[cfg(feature = "tls")]
+        streams.admission.forget_all_but(|id| pool.is_alive(id));
         let notice = Notice::new(Name::Closed).conn(number).local(&local);
         core.console.report(pool, &notice.closed(CloseReason::HOST));
     }

@@ -8,8 +8,8 @@ use rustix::io::Errno;
 
 use super::{Connection, StreamSession, Streams};
 use crate::close::{Cause, CloseReason, Detail};
-use crate::error::plain;
-use crate::event_loop::{CloseMode, Id, IdMap, Pool};
+use crate::error::{HandshakeError, plain};
+use crate::event_loop::{CloseMode, Event, Id, IdMap, Pool};
 use crate::kind::Kind;
 use crate::protocol::per_address::Crowded;
 use crate::report::{Name, Notice};
@@ -20,6 +20,52 @@ use crate::sockets::Endpoint;
 pub(super) const REFUSED: CloseReason = CloseReason::new(Cause::Host, Detail::Refused);
 /// How long a client that has sent FIN is not closed for others: as long as an answer may take.
 const SPARED: Duration = Duration::from_secs(1);
+
+/// Whether an event is one of a client that does not count as one yet: it begins a handshake, or was
+/// closed in it.
+pub(super) fn on(session: &mut StreamSession, pool: &mut Pool, event: &Event<'_>) -> bool {
+    match event {
+        #[cfg(feature = "tls")]
+        Event::Handshaking { id, peer: Some(peer), .. } => check_early(session, pool, *id, peer),
+        Event::HandshakeFailed { id, peer, error, .. } => {
+            session.streams.admission.forget(*id);
+            handshake_failed(session, pool, peer, error);
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// Closes a client that is not let in before its handshake: in it, it would hold a place that others
+/// wait for.
+#[cfg(feature = "tls")]
+fn check_early(session: &mut StreamSession, pool: &mut Pool, id: Id, peer: &Endpoint) {
+    let local = pool.local(id).unwrap_or_default();
+    if !session.streams.admission.admits(peer) {
+        return deny(session, pool, id, (peer, &local));
+    }
+    if let Err(crowded) = session.streams.admission.count_early(id, peer) {
+        refuse_one_more(session, pool, id, (peer, &local), crowded);
+    }
+}
+
+fn handshake_failed(
+    session: &mut StreamSession,
+    pool: &mut Pool,
+    peer: &Endpoint,
+    error: &io::Error,
+) {
+    let cause = match error.kind() {
+        io::ErrorKind::TimedOut => "it sent no header of the PROXY protocol within 3 s".to_owned(),
+        _ => plain(error),
+    };
+    let handshake = HandshakeError::of(error);
+    let fix = handshake.and_then(|error| error.fix.as_deref());
+    let fix = fix.map_or_else(String::new, |fix| format!(" ({fix})"));
+    let text = format!("the client {peer} was closed: {cause}{fix}");
+    let kind = handshake.map_or(Kind::Proxy, |error| error.kind);
+    session.core.console.warn(pool, kind, &text);
+}
 
 /// Sends a client its refusal, and closes it.
 pub(super) fn turn_away(pool: &mut Pool, id: Id, refusal: &'static [u8], reason: CloseReason) {

@@ -10,7 +10,7 @@ use super::ending::{self, EndMode};
 use super::frames;
 use super::opening::{self, Openings};
 use super::slow::{Backlog, DIALED};
-use super::{Admission, Context, Dialer, Scope, Streams, linking};
+use super::{Admission, Context, Dialer, Scope, Streams, linking, refusing};
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{CloseMode, Event, Id, Pool, TimerKey};
@@ -312,10 +312,9 @@ impl Session for StreamSession {
 
     fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
-            event if self.is_taken(pool, &event) => {}
+            event if self.is_taken(pool, &event) || refusing::on(self, pool, &event) => {}
             Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
             Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
-            Event::HandshakeFailed { peer, error, .. } => self.refused(pool, &peer, &error),
             Event::Data { id, bytes } if self.core.input.is(id) => {
                 self.on_input(pool, bytes, false)
             }

@@ -1,10 +1,11 @@
 //! Handshakes that are not done: they cost little, end at their deadline, and keep nobody out.
 
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 use super::{SERVER, client, events, serve, stop};
+use crate::support::net::{connect, connect_from};
 use crate::support::proc::{may_open, peak_kib};
 use crate::support::{PATIENCE, wirecat};
 use crate::tls::certificates::Files;
@@ -64,6 +65,50 @@ fn handshakes_count_among_the_clients_and_say_why_they_fail() {
     second.wait();
     let ended = stop(server);
     assert_eq!(events(&ended, "accepted").len(), 1);
+}
+
+/// Whoever is kept out by a list, or by the others of its address, holds no place in the meantime.
+#[test]
+fn who_is_not_let_in_is_closed_before_its_handshake() {
+    let files = Files::new();
+    let words = "tcp-serve --output json --max-clients 2 --max-per-address 1 --deny 127.0.0.3";
+    let words = format!("{words} {SERVER} --reply hello 127.0.0.1:0");
+    let mut server = wirecat(files.words(&words)).start();
+    let address = server.wait_for_event("listening")["local"].as_str().unwrap().to_owned();
+    let port: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
+    let from = |last| connect_from(Ipv4Addr::new(127, 0, 0, last), &address);
+    // None of them says anything.
+    let _denied = from(3);
+    assert_eq!(server.wait_for_event("warning")["kind"], "denied");
+    let first = from(2);
+    let _second = from(2);
+    assert_eq!(server.wait_for_events("warning", 2)[1]["kind"], "max-per-address");
+    let words = "--tls --tls-ca @ca.pem -n";
+    assert_eq!(client(&files, words, port).run().code(0).text(), "hello");
+    // Its place is free with its end.
+    drop(first);
+    server.wait_for_events("warning", 3);
+    let words = format!("{words} --bind 127.0.0.2");
+    assert_eq!(client(&files, &words, port).run().code(0).text(), "hello");
+    let ended = stop(server);
+    assert_eq!(events(&ended, "accepted").len(), 2);
+}
+
+/// Behind a proxy, the client is the one whom the header names.
+#[test]
+fn who_is_not_let_in_may_be_named_by_a_proxy() {
+    let files = Files::new();
+    let words = format!("tcp-serve --output json --accept-proxy --deny 192.0.2.0/24 {SERVER}");
+    let words = files.words(&format!("{words} --deny 127.0.0.0/8 127.0.0.1:0"));
+    let mut server = wirecat(words).start();
+    let address = server.wait_for_event("listening")["local"].as_str().unwrap().to_owned();
+    let (mut denied, mut other) = (connect(&address), connect(&address));
+    denied.write_all(b"PROXY TCP4 192.0.2.1 192.0.2.2 7 80\r\n").unwrap();
+    let warning = server.wait_for_event("warning");
+    assert_eq!(warning["message"], "192.0.2.1:7 is not let in (--allow, --deny)");
+    other.write_all(b"PROXY TCP4 10.0.0.1 192.0.2.2 7 80\r\nno TLS\n").unwrap();
+    assert_eq!(server.wait_for_events("warning", 2)[1]["kind"], "tls-not-tls");
+    stop(server);
 }
 
 #[test]
