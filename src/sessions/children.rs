@@ -241,6 +241,12 @@ impl Children {
         self.arm(pool);
     }
 
+    /// Whether a child ends, and its exit is still to come.
+    pub(crate) fn is_exiting(&self, id: ChildId) -> bool {
+        let child = self.living.iter().find(|one| one.id == id && one.ended.is_none());
+        child.is_some_and(|one| sys::child::is_exiting(&one.process))
+    }
+
     /// The exits of this purpose since the last call.
     pub(crate) fn take_exits(&mut self, purpose: ChildPurpose) -> Vec<Exit> {
         self.ended.extract_if(.., |exit| exit.purpose == purpose).collect()

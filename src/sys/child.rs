@@ -59,6 +59,18 @@ pub fn group_lives(child: &Child) -> bool {
     pid.is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
 }
 
+/// Whether a child that has not been waited for ends, or has ended. The kernel closes what a process
+/// has open before it says how the process ended (do_exit()), and marks it before both.
+pub fn is_exiting(child: &Child) -> bool {
+    /// `PF_EXITING`, which proc(5) shows among the flags; a zombie keeps it.
+    const EXITING: u32 = 0x4;
+    // The name, in brackets, may hold anything. Of the fields behind it the flags are the seventh.
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+    let fields = stat.rsplit_once(')').map(|(_, fields)| fields.split_ascii_whitespace());
+    let flags = fields.and_then(|mut fields| fields.nth(6)?.parse::<u32>().ok());
+    flags.is_some_and(|flags| flags & EXITING != 0)
+}
+
 /// Reaps the processes that became children of this one without being started by it: the first
 /// process of a PID namespace inherits all orphans, and those that nobody waits for stay as zombies
 /// (pid_namespaces(7)). `own` is true of those whose end somebody else waits for.

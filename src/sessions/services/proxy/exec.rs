@@ -89,6 +89,12 @@ impl ExecChildren {
         ended
     }
 
+    /// Whether the child of a connection ends, and how is not known yet.
+    fn is_exiting(&self, children: &Children, client: Id) -> bool {
+        let mut owned = self.served.iter().filter(|(_, owner)| owner.client == client);
+        owned.any(|(child, _)| children.is_exiting(*child))
+    }
+
     /// Whether no child lives.
     pub(super) fn is_empty(&self) -> bool {
         self.served.is_empty()
@@ -156,13 +162,29 @@ impl Proxy {
         }
     }
 
-    /// Notes the ends of children: a warning on a server, and the status of a client's run.
+    /// What a child closes that ends is passed on once it is known how it ended.
+    pub(super) fn await_exit(&mut self, context: &Context<'_>, channel: Id) {
+        let Upstreams::Exec(children) = &self.upstreams else { return };
+        if let Some(client) = self.relays.client_of(channel)
+            && !context.core.is_ending()
+            && children.is_exiting(&context.core.children, client)
+        {
+            self.relays.await_exit(client);
+        }
+    }
+
+    /// Notes the ends of children: a warning on a server, and the status of a client's run. One that a
+    /// signal killed has not said all it had to say.
     pub(super) fn on_exits(&mut self, context: &mut Context<'_>) {
         let Upstreams::Exec(children) = &mut self.upstreams else { return };
         for (served, exit) in children.take_exits(&mut context.core.children) {
             // Children of the child may hold its stdin open: the socket alone would never show that
             // nobody reads it.
-            self.relays.reader_gone(context.pool, served.client);
+            let is_cut = exit.was_killed() && !context.core.is_ending();
+            let is_cut = self.relays.child_ended(context.pool, served.client, is_cut);
+            if is_cut {
+                context.streams.note_loss(Status::Lost);
+            }
             // Where the connection is gone already, this exit may be the last that the run waits
             // for.
             context.parted = true;

@@ -156,6 +156,9 @@ impl StreamService for Proxy {
     fn message(&mut self, _context: &mut Context<'_>, _id: Id, _message: &Message<'_>) {}
 
     fn event(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
+        if let Event::Eof { id } | Event::Closed { id, .. } = event {
+            self.await_exit(context, *id);
+        }
         match event {
             Event::Data { .. } | Event::Eof { .. } | Event::Drained { .. } => {
                 let is_relayed = self.relays.on(context.pool, event);

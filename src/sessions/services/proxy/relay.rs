@@ -38,6 +38,23 @@ impl Upstream {
     }
 }
 
+/// How a child that is an upstream ends, as far as that decides what its connection is told. Anything
+/// else is always `Open`.
+///
+/// ```text
+///  Open ── it closes its socket by its end ──> Awaited ── it ended by itself ──> Open
+///    └────────── a signal killed it ──────────────┴──> Killed
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Its FIN is passed on when it comes.
+    Open,
+    /// Its end is passed on once it is known how it ended.
+    Awaited,
+    /// What it has sent is cut: the connection gets that, and a reset behind it.
+    Killed,
+}
+
 /// One relay, as far as it is still there.
 ///
 /// | `client` | `sink` | `source` | what happens |
@@ -64,12 +81,27 @@ struct Relay {
     duplex: bool,
     /// Nobody reads the sink any more, though its socket may still be open.
     reader_gone: bool,
+    fate: Fate,
 }
 
 impl Relay {
     /// Whether all that the upstream sends has been read.
     fn has_ended(&self) -> bool {
         self.upstream_ended || self.source.is_none()
+    }
+
+    /// Nothing of the upstream is left: its connection is written what was for it, and ended, with a
+    /// reset where that `is_lost` or cut.
+    fn end_client(&self, pool: &mut Pool, client: Id, is_lost: bool) {
+        let (reason, mode) = match self.fate {
+            _ if !self.client => return,
+            Fate::Awaited => return,
+            Fate::Killed => (UPSTREAM_LOST, CloseMode::ResetWhenAcked),
+            Fate::Open if is_lost => (UPSTREAM_LOST, CloseMode::ResetWhenAcked),
+            Fate::Open if self.client_ended => (CloseReason::PEER, CloseMode::UntilAcked),
+            Fate::Open => (UPSTREAM_DONE, CloseMode::UntilAcked),
+        };
+        pool.close(client, reason, mode);
     }
 }
 
@@ -107,6 +139,7 @@ impl Relays {
             source: Some(source),
             duplex: sink == source,
             reader_gone: false,
+            fate: Fate::Open,
         };
         self.relays.insert(client, relay);
         for (from, to) in [(client, sink), (source, client)] {
@@ -142,10 +175,12 @@ impl Relays {
         };
         let is_end = matches!(event, Event::Eof { .. });
         let to = if let Some(client) = self.client_of(id) {
+            let mut fate = Fate::Open;
             if let (true, Some(relay)) = (is_end, self.relays.get_mut(&client)) {
                 relay.upstream_ended = true;
+                fate = relay.fate;
             }
-            Some(client)
+            (fate == Fate::Open).then_some(client)
         } else if let Some(relay) = self.relays.get_mut(&id) {
             // Both sides have ended once its upstream has too: the close then counts as the peer's.
             relay.client_ended |= is_end;
@@ -198,12 +233,7 @@ impl Relays {
         relay.source.take_if(|source| *source == channel);
         let is_lost = relay.duplex && end.is_loss();
         match (relay.sink, relay.source) {
-            (None, None) if !relay.client => {}
-            (None, None) if is_lost => pool.close(client, UPSTREAM_LOST, CloseMode::ResetWhenAcked),
-            (None, None) if relay.client_ended => {
-                pool.close(client, CloseReason::PEER, CloseMode::UntilAcked)
-            }
-            (None, None) => pool.close(client, UPSTREAM_DONE, CloseMode::UntilAcked),
+            (None, None) => relay.end_client(pool, client, is_lost),
             // What the connection still sends is read, and thrown away.
             (None, Some(_)) => {}
             // The child is reaped and its output read: whoever still holds its stdin open is
@@ -215,16 +245,38 @@ impl Relays {
         is_lost
     }
 
-    /// The upstream of a connection has ended, though others may still hold its end of the socket:
-    /// what is read from there is passed on to its end, and then the relay ends.
-    pub(super) fn reader_gone(&mut self, pool: &mut Pool, client: Id) {
-        let Some(relay) = self.relays.get_mut(&client) else { return };
-        relay.reader_gone = true;
-        // While the source is open, the last output may be in the socket: `upstream_closed` follows
-        // on it.
-        if let (Some(sink), None) = (relay.sink, relay.source) {
-            pool.abort(sink, UPSTREAM_DONE);
+    /// The child of a connection ends: what it closes by that is passed on once
+    /// [`child_ended`](Self::child_ended) says how. What it has said FIN behind is whole.
+    pub(super) fn await_exit(&mut self, client: Id) {
+        if let Some(relay) = self.relays.get_mut(&client)
+            && relay.fate == Fate::Open
+            && !relay.upstream_ended
+        {
+            relay.fate = Fate::Awaited;
         }
+    }
+
+    /// The child of a connection has ended, though others may still hold its end of the socket: what
+    /// is read from there is passed on to its end, and then the relay ends. Returns whether the
+    /// connection is cut: where `was_killed`, and it was not told of an end before.
+    pub(super) fn child_ended(&mut self, pool: &mut Pool, client: Id, was_killed: bool) -> bool {
+        let Some(relay) = self.relays.get_mut(&client) else { return false };
+        relay.reader_gone = true;
+        let is_held = relay.fate == Fate::Awaited;
+        let is_cut = was_killed && relay.client && (is_held || !relay.upstream_ended);
+        relay.fate = if is_cut { Fate::Killed } else { Fate::Open };
+        match (relay.sink, relay.source) {
+            (None, None) if is_held => relay.end_client(pool, client, false),
+            (None, None) => {}
+            // While the source is open, the last output may be in the socket: `upstream_closed`
+            // follows on it.
+            (_, Some(_)) => {}
+            (Some(sink), None) => pool.abort(sink, UPSTREAM_DONE),
+        }
+        if is_held && !is_cut && relay.client && relay.upstream_ended {
+            pool.finish(client);
+        }
+        is_cut
     }
 
     /// Whether the upstream of a connection has ended, and all of it is read.
