@@ -300,7 +300,8 @@ impl RunArgs {
     pub(super) fn net(&self, family: Family) -> Result<Net, Failure> {
         let mut options = SocketOptions::default();
         for text in &self.socket_option {
-            options.set(text).map_err(|error| refuse(&format!("-O {text}"), error.to_string()))?;
+            let option = format!("-O {text}");
+            options.set(text).map_err(|error| refuse(option.trim_end(), error.to_string()))?;
         }
         Ok(Net { family, options, ..Net::default() })
     }

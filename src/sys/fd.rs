@@ -87,14 +87,16 @@ pub fn open_to_write(path: &Path) -> io::Result<Option<OwnedFd>> {
 }
 
 /// The same, but a file that is not there is created for its owner alone, and one that is there is
-/// emptied.
+/// emptied, and stays locked for this process.
 ///
 /// # Errors
-/// As those of [`open_to_write`].
+/// As those of [`open_to_write`]; `ErrorKind::Other` also for a file that another process has opened by
+/// this function and writes to.
 pub fn create_to_write(path: &Path) -> io::Result<Option<OwnedFd>> {
     let Some((file, found)) = open_with(path, OFlags::CREATE)? else { return Ok(None) };
     // Not by O_TRUNC, which would have emptied a file that is refused.
     if found.is_file() {
+        claim(&file)?;
         file.set_len(0)?;
     }
     Ok(Some(file.into()))
@@ -114,6 +116,17 @@ fn open_with(path: &Path, flags: OFlags) -> io::Result<Option<(File, Metadata)>>
             place.check(&found)?;
             Ok(Some((file, found)))
         }
+    }
+}
+
+/// Locks a file against other processes that do the same: two that write from the start of one file leave
+/// neither's text whole. By fcntl(2), so that who runs this program under flock(1) is not in its way.
+fn claim(file: &std::fs::File) -> io::Result<()> {
+    use rustix::io::Errno;
+    match rustix::fs::fcntl_lock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::AGAIN | Errno::ACCESS) => Err(io::Error::other("another process writes to it")),
+        // A file system without locks is no reason not to write.
+        _ => Ok(()),
     }
 }
 

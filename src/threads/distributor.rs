@@ -202,10 +202,13 @@ impl Distributor {
                 }
                 self.update_crowd(context);
             }
-            News::Starved if !context.streams.admission.starve() => {}
-            News::Starved => {
-                let text = "no descriptor is left for more clients (`ulimit -n` sets the limit); the rest wait";
-                context.core.console.warn(context.pool, Kind::Starved, text);
+            News::Starved(cause) => {
+                if context.streams.admission.starve(cause) {
+                    let text = format!(
+                        "cannot accept more clients: {cause} (`ulimit -n` sets the limit); the rest wait"
+                    );
+                    context.core.console.warn(context.pool, Kind::Starved, &text);
+                }
             }
             News::Taken(bytes) => {
                 if let Some(others) = &mut context.streams.others {

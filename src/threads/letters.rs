@@ -72,8 +72,8 @@ pub(super) enum News {
     Closed(u64),
     /// A loop that accepts by itself has so many connections, as far as it matters.
     Clients(usize),
-    /// A loop has found no descriptor for one more client.
-    Starved,
+    /// A loop has found no descriptor, or other means, for one more client; this is the cause.
+    Starved(String),
     /// So much of what was passed to the loop is taken.
     Taken(usize),
     /// What has moved.

@@ -212,9 +212,11 @@ impl Serving {
         if self.lost_at.is_none() && self.session().loss().is_some() {
             self.lost_at = Some(pool.now());
         }
-        if !self.is_starved && self.session().is_starved() {
+        if !self.is_starved
+            && let Some(cause) = self.session().starvation().map(str::to_owned)
+        {
             self.is_starved = true;
-            send_news(&self.main, self.index, News::Starved);
+            send_news(&self.main, self.index, News::Starved(cause));
         }
         let clients = self.session().len().min(CROWD);
         if self.clients.is_some_and(|known| known != clients) {

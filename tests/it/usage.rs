@@ -157,6 +157,7 @@ fn a_bad_socket_option_is_named_with_the_right_ones() {
         ("tcp-connect -O nonsense=1 1", &["unknown socket option \"nonsense\"", "rcvbuf sndbuf"]),
         ("tcp-serve -O nonsense=1 0", &["unknown socket option \"nonsense\"", "user-timeout"]),
         ("tcp-connect -O ttl 1", &["\"ttl\" has no value", "KEY=VALUE"]),
+        ("tcp-connect -O= 1", &["cannot use -O: \"\" has no value", "KEY=VALUE"]),
         ("tcp-connect -O ttl=300 1", &["\"300\"", "between 1 and 255"]),
         ("tcp-connect -O dscp=af99 1", &["\"af99\" is not a DSCP", "0 to 63, ef"]),
         ("tcp-connect -O nodelay=maybe 1", &["\"maybe\" is neither on nor off"]),

@@ -41,7 +41,7 @@ pub(crate) struct Admission {
     /// New clients are accepted; otherwise they wait in the backlog.
     accepting: bool,
     /// Accepting failed for want of descriptors, and that was reported.
-    starved: bool,
+    starved: Option<String>,
     /// Accepting failed for another reason, and that was reported.
     has_failed: bool,
     /// A client was closed for want of descriptors, and that was reported.
@@ -68,7 +68,7 @@ impl Admission {
             turned_away: Vec::new(),
             capacity: None,
             accepting: true,
-            starved: false,
+            starved: None,
             has_failed: false,
             has_made_room: false,
         }
@@ -212,14 +212,19 @@ impl Admission {
         !std::mem::replace(&mut self.has_failed, true)
     }
 
-    /// Accepting fails for want of descriptors. True the first time, when it is to be reported.
-    pub(crate) fn starve(&mut self) -> bool {
-        !std::mem::replace(&mut self.starved, true)
+    /// Accepting fails for want of descriptors, or whatever the cause says. True the first time, when it
+    /// is to be reported.
+    pub(crate) fn starve(&mut self, cause: &str) -> bool {
+        let is_first = self.starved.is_none();
+        if is_first {
+            self.starved = Some(cause.to_owned());
+        }
+        is_first
     }
 
-    /// Whether accepting has failed for want of descriptors.
-    pub(crate) fn is_starved(&self) -> bool {
-        self.starved
+    /// Why accepting has failed for want of descriptors, if it has.
+    pub(crate) fn starvation(&self) -> Option<&str> {
+        self.starved.as_deref()
     }
 
     /// A client makes room. True the first time, when it is to be reported.
@@ -271,8 +276,9 @@ mod tests {
     fn starving_is_reported_once_and_conns_are_counted() {
         let mut admission = admission(Some(2), None);
         assert_eq!([admission.fail(), admission.fail()], [true, false]);
-        assert!(!admission.is_starved());
-        assert_eq!([admission.starve(), admission.starve()], [true, false]);
+        assert_eq!(admission.starvation(), None);
+        assert_eq!(["one", "two"].map(|cause| admission.starve(cause)), [true, false]);
+        assert_eq!(admission.starvation(), Some("one"));
         assert_eq!([1, 2, 3].map(|count| admission.is_complete(count)), [false, true, true]);
     }
 

@@ -171,8 +171,8 @@ impl ServingLoop<'_> {
         !self.0.streams.listeners.is_empty()
     }
 
-    /// Whether accepting has failed for want of descriptors.
-    pub(crate) fn is_starved(&self) -> bool {
-        self.0.streams.admission.is_starved()
+    /// Why accepting has failed for want of descriptors, if it has.
+    pub(crate) fn starvation(&self) -> Option<&str> {
+        self.0.streams.admission.starvation()
     }
 }

@@ -131,7 +131,7 @@ pub(super) fn accept_failed(
         return;
     }
     // Where several loops accept, one of them reports it for all.
-    if streams.admission.starve() && !core.console.is_remote() {
+    if streams.admission.starve(&cause) && !core.console.is_remote() {
         let (count, noun) = (streams.count() + pool.handshakes(), streams.profile.noun);
         let text = format!(
             "cannot accept more than {count} {noun}: {cause} (`ulimit -n` sets the limit); the rest wait"

@@ -69,3 +69,28 @@ fn a_command_that_is_killed_leaves_no_answer_that_looks_whole() {
         }
     }
 }
+
+/// The same for the peer of a client, whose own status is that of the command.
+#[test]
+fn a_killed_command_of_a_client_cuts_what_its_peer_is_sent() {
+    for (line, code, is_cut) in [("echo text; kill -9 $$", 137, true), ("echo text", 0, false)] {
+        let server = peer(|mut stream| {
+            let mut said = String::new();
+            let mut end = None;
+            while end.is_none() {
+                let mut buffer = [0; 64];
+                match stream.read(&mut buffer) {
+                    Ok(0) => end = Some(None),
+                    Ok(length) => said += std::str::from_utf8(&buffer[..length]).unwrap(),
+                    Err(error) => end = Some(Some(error.kind())),
+                }
+            }
+            (said, end.flatten())
+        });
+        let ended = wirecat(["tcp-connect", "--sh", "--exec", line, &server.address]).run();
+        let (said, end) = server.join();
+        assert_eq!(said, "text\n", "{line}");
+        assert_eq!(end, is_cut.then_some(ErrorKind::ConnectionReset), "{line}");
+        ended.code(code);
+    }
+}

@@ -182,3 +182,22 @@ fn a_file_that_cannot_be_made_ends_it_before_it_begins() {
     let ended = wirecat(["tcp-connect", "--record", "/no/such/place", "127.0.0.1:1"]).run();
     ended.code(7).says("cannot record to /no/such/place: no such file or directory");
 }
+
+/// Two runs that write from the start of one file would leave no line of either whole.
+#[test]
+fn a_file_that_another_run_records_to_is_refused_and_left_alone() {
+    let place = Place::new();
+    let file = place.arg("t.ndjson");
+    let mut server = wirecat(["tcp-serve", "--record", &file, "127.0.0.1:0"]).start();
+    let address = server.address();
+    let ended = wirecat(["tcp-connect", "--send", "one\n", "--record", &file, &address]).run();
+    ended.code(7).says("another process writes to it");
+    wirecat(["tcp-connect", "--send", "two\n", &address]).run().code(0);
+    server.signal(libc::SIGTERM);
+    server.wait().code(0);
+    let lines = in_short(&place.lines("t.ndjson"));
+    assert!(lines.contains(&"1 data in two\n".to_owned()), "{lines:?}");
+    // It is free again.
+    let mut server = wirecat(["tcp-serve", "--record", &file, "127.0.0.1:0"]).start();
+    server.address();
+}

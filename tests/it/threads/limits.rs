@@ -213,9 +213,13 @@ fn descriptors_that_run_out_are_reported_once() {
         server.signal(libc::SIGTERM);
         let ended = server.wait_open();
         let events = ended.events();
-        let starved =
-            named(&events, "warning").iter().filter(|event| event["kind"] == "starved").count();
-        assert_eq!(starved, 1, "{words}");
+        let starved: Vec<_> = named(&events, "warning")
+            .into_iter()
+            .filter(|event| event["kind"] == "starved")
+            .collect();
+        assert_eq!(starved.len(), 1, "{words}");
+        let message = starved[0]["message"].as_str().unwrap();
+        assert!(message.contains("too many open files"), "{message}");
         assert_eq!(named(&events, "closed").len(), 200);
     }
 }
