@@ -65,7 +65,8 @@ use crate::machine::machine;
 use crate::options::Options;
 use crate::plan::Plan;
 
-type Fallible<T> = Result<T, Box<dyn Error>>;
+/// An error can leave a thread.
+type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -2,6 +2,7 @@
 //! does hits all of them alike.
 
 use crate::Fallible;
+use crate::ends::Cut;
 use crate::plan::Plan;
 use crate::statistics::{Ratio, median};
 
@@ -12,6 +13,8 @@ pub(crate) enum Kind {
     Own,
     /// The one that `--against` names.
     Before,
+    /// A wirecat that does the same in another way.
+    OtherWay,
     Peer,
     Limit,
 }
@@ -80,8 +83,8 @@ pub(crate) struct Row {
     /// The samples of each column.
     pub(crate) samples: Vec<Vec<f64>>,
     pub(crate) at_limit: bool,
-    /// Why it is out.
-    pub(crate) failure: Option<String>,
+    /// Why it is out, in a word or two.
+    pub(crate) failure: Option<&'static str>,
 }
 
 impl Row {
@@ -178,7 +181,8 @@ pub(crate) fn measure_for<T>(
                 }
                 Err(error) => {
                     println!("FAILED {name}, {}: {error}", row.name);
-                    row.failure = Some(error.to_string());
+                    row.failure =
+                        Some(if error.is::<Cut>() { "cuts the transfer" } else { "fails" });
                     row.samples.clear();
                     plan.count_failure(row.kind);
                 }

@@ -1,5 +1,6 @@
 //! The ends of a stream: what feeds it and what takes it, both of which know each byte.
 
+use std::cmp::Ordering;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -86,17 +87,36 @@ pub(crate) fn drain(mut from: impl Read, size: u64, look: Look) -> Fallible<()> 
         pattern.check(came, chunk.get(..count).unwrap_or_default(), look)?;
         came += count as u64;
     }
-    if came == size { Ok(()) } else { Err(format!("{came} bytes of {size} arrived").into()) }
+    arrived(came, size)
+}
+
+/// A stream that ended before all of it had come.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    came: u64,
+    size: u64,
+}
+
+impl std::error::Error for Cut {}
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} bytes of {} arrived", self.came, self.size)
+    }
+}
+
+/// What came must be all of a stream, and nothing else.
+pub(crate) fn arrived(came: u64, size: u64) -> Fallible<()> {
+    match came.cmp(&size) {
+        Ordering::Equal => Ok(()),
+        Ordering::Less => Err(Cut { came, size }.into()),
+        Ordering::Greater => Err(format!("{came} bytes arrived instead of {size}").into()),
+    }
 }
 
 /// What a thread of the bench has done; an error in it is an error.
-pub(crate) fn join(thread: thread::ScopedJoinHandle<'_, Result<(), String>>) -> Fallible<()> {
-    Ok(thread.join().map_err(|_| "a thread of the bench failed")??)
-}
-
-/// An error that can leave a thread.
-pub(crate) fn plain(outcome: Fallible<()>) -> Result<(), String> {
-    outcome.map_err(|error| error.to_string())
+pub(crate) fn join(thread: thread::ScopedJoinHandle<'_, Fallible<()>>) -> Fallible<()> {
+    thread.join().map_err(|_| "a thread of the bench failed")?
 }
 
 /// Sends a stream on a connection, and FIN behind it.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::Fallible;
 use crate::contest::{self, Entrant, Kind, Sample};
-use crate::ends::{Look, connect, drain, feed_connection, join, plain, wait_for_listener};
+use crate::ends::{Look, connect, drain, feed_connection, join, wait_for_listener};
 use crate::forward::socat;
 use crate::limit;
 use crate::peers::Reserved;
@@ -70,7 +70,7 @@ fn run(server: &Server, size: u64, look: Look) -> Fallible<Sample> {
     let client = connect(port.port)?;
     thread::scope(|scope| {
         let started = Instant::now();
-        let drained = scope.spawn(|| plain(drain(&client, size, look)));
+        let drained = scope.spawn(|| drain(&client, size, look));
         feed_connection(&client, size)?;
         join(drained)?;
         let seconds = started.elapsed().as_secs_f64();

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::Fallible;
 use crate::contest::{self, Entrant, Kind, Sample};
-use crate::ends::{Look, accept, connect, drain, feed_connection, join, plain, wait_for_listener};
+use crate::ends::{Look, accept, connect, drain, feed_connection, join, wait_for_listener};
 use crate::limit;
 use crate::peers::Reserved;
 use crate::plan::{Binary, Outcome, Plan};
@@ -75,8 +75,7 @@ fn run(relay: &Relay, size: u64, look: Look) -> Fallible<Sample> {
     let client = connect(port.port)?;
     thread::scope(|scope| {
         let started = Instant::now();
-        let drained =
-            scope.spawn(|| plain(accept(&upstream).and_then(|end| drain(end, size, look))));
+        let drained = scope.spawn(|| accept(&upstream).and_then(|end| drain(end, size, look)));
         feed_connection(&client, size)?;
         join(drained)?;
         let seconds = started.elapsed().as_secs_f64();

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::Fallible;
 use crate::contest::{self, Column, Entrant, Kind, Sample};
-use crate::ends::{accept, connect, join, plain, wait_for_listener};
+use crate::ends::{accept, arrived, connect, join, wait_for_listener};
 use crate::limit;
 use crate::peers::Reserved;
 use crate::plan::{Binary, Outcome, Plan};
@@ -64,7 +64,7 @@ fn run(tool: &Tool, line: usize, size: u64) -> Fallible<Sample> {
     thread::scope(|scope| {
         let burst = &burst;
         let started = Instant::now();
-        let drained = scope.spawn(move || plain(drain(stdout, burst, whole)));
+        let drained = scope.spawn(move || drain(stdout, burst, whole));
         for _ in 0..rounds {
             (&client).write_all(burst)?;
         }
@@ -115,5 +115,5 @@ fn drain(mut from: impl std::io::Read, burst: &[u8], whole: u64) -> Fallible<()>
         }
         came += count as u64;
     }
-    if came == whole { Ok(()) } else { Err(format!("{came} bytes of {whole} arrived").into()) }
+    arrived(came, whole)
 }

@@ -13,8 +13,8 @@ use crate::catalog;
 ///
 /// Each table has wirecat, the tools that do the same work, and a bare loop of system calls as the
 /// practical limit. All take turns for --rounds rounds. A ratio is that of the medians, with half of
-/// what lies between the quartiles of the ratios of each round; `noise` stands where that is more than
-/// the difference. CPU is user and system time. `+` marks a rate at which the sender was the limit.
+/// what lies between the quartiles of the ratios of each round, of which one round has none; `noise`
+/// stands where that is more than the difference. CPU is user and system time. `+` marks a rate at which the sender was the limit.
 #[derive(Parser)]
 #[command(name = "cargo bench --bench bench --", bin_name = "cargo bench --bench bench --")]
 pub(crate) struct Options {

@@ -137,7 +137,7 @@ impl Plan {
             if !self.wants(tool) {
                 continue;
             }
-            if entrant.kind == Kind::Peer && tool != "wirecat" && !installed(tool) {
+            if entrant.kind == Kind::Peer && !installed(tool) {
                 self.skip(&format!("{tool}: it is not installed"));
                 continue;
             }

@@ -8,12 +8,12 @@ use crate::contest::{Better, Case, Column, Kind, Row};
 use crate::machine::machine;
 use crate::plan::{Outcome, Plan};
 use crate::table::{markdown, thousands};
-use crate::{echo, exec, forward, hub, idle, line, ping, transfer, udp};
+use crate::{echo, exec, forward, hub, idle, line, ping, tls, transfer, udp};
 
 type Measure = fn(&Plan) -> Fallible<Vec<Outcome>>;
 
 /// The name of each table in the marks, and what it is made of.
-const BLOCKS: [(&str, &[Measure]); 4] = [
+const BLOCKS: [(&str, &[Measure]); 5] = [
     (
         "streams",
         &[
@@ -25,6 +25,7 @@ const BLOCKS: [(&str, &[Measure]); 4] = [
             line::measure,
         ],
     ),
+    ("tls", &[tls::stream, tls::handshakes]),
     ("clients", &[echo::measure, idle::measure, hub::measure]),
     ("datagrams", &[udp::send_1200, udp::send_64, udp::receive_1200]),
     ("round-trips", &[ping::measure]),
@@ -43,6 +44,10 @@ pub(crate) fn make(plan: &Plan) -> Fallible<()> {
             for outcome in measure(&brief)? {
                 lines.extend(outcome.cases.iter().map(|case| line(case, &outcome.columns)));
             }
+        }
+        // What cannot be measured here was said, and stays as it stands.
+        if lines.is_empty() {
+            continue;
         }
         let text = block(name, &brief, &lines);
         println!("\n{text}");
@@ -91,6 +96,9 @@ fn line(case: &Case, columns: &[Column]) -> Vec<String> {
     let first = columns.first().map_or(Better::More, |column| column.better);
     let best = |kind| case.best(kind, 0, first);
     let peer = best(Kind::Peer).map(|row| format!("{}: {}", row.name, numbers(row)));
+    let failed = case.rows.iter().filter(|row| row.kind == Kind::Peer);
+    let failed = failed.filter_map(|row| Some(format!("{} {}", row.name, row.failure?)));
+    let peers: Vec<String> = peer.into_iter().chain(failed).collect();
     let own = best(Kind::Own);
     let ratios = own.map(|own| {
         let ratios = compared().filter_map(|(at, column)| {
@@ -103,7 +111,7 @@ fn line(case: &Case, columns: &[Column]) -> Vec<String> {
     vec![
         case.name.clone(),
         own.map_or("-".to_owned(), numbers),
-        peer.unwrap_or("-".to_owned()),
+        if peers.is_empty() { "-".to_owned() } else { peers.join("; ") },
         best(Kind::Limit).map_or("-".to_owned(), numbers),
         ratios.filter(|ratios| !ratios.is_empty()).unwrap_or("-".to_owned()),
     ]

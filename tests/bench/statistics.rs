@@ -19,8 +19,8 @@ fn sorted<T: Copy + PartialOrd>(values: impl Iterator<Item = T>) -> Vec<T> {
 pub(crate) struct Ratio {
     /// The ratio of the medians.
     pub(crate) value: f64,
-    /// Half of what lies between the quartiles of the ratios of each round.
-    pub(crate) spread: f64,
+    /// Half of what lies between the quartiles of the ratios of each round; one round has none.
+    pub(crate) spread: Option<f64>,
 }
 
 impl Ratio {
@@ -35,18 +35,24 @@ impl Ratio {
         let rounds = sorted(rounds.map(|(ours, theirs)| ours / theirs));
         let last = rounds.len().saturating_sub(1);
         let at = |index: usize| rounds.get(index).copied().unwrap_or(value);
-        Some(Self { value, spread: (at(last - last / 4) - at(last / 4)) / 2.0 })
+        let spread = (at(last - last / 4) - at(last / 4)) / 2.0;
+        Some(Self { value, spread: (last > 0).then_some(spread) })
     }
 
     /// Whether the rounds differ more among each other than the two rows do.
     pub(crate) fn is_noise(self) -> bool {
-        (self.value - 1.0).abs() < self.spread
+        self.spread.is_some_and(|spread| (self.value - 1.0).abs() < spread)
+    }
+
+    /// Whether it is above a bound by more than the rounds differ.
+    pub(crate) fn is_above(self, bound: f64) -> bool {
+        self.spread.is_some_and(|spread| self.value - spread > bound)
     }
 }
 
 impl std::fmt::Display for Ratio {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let noise = if self.is_noise() { " noise" } else { "" };
-        write!(out, "{:.2} ±{:.2}{noise}", self.value, self.spread)
+        write!(out, "{:.2}", self.value)?;
+        self.spread.map_or(Ok(()), |spread| write!(out, " ±{spread:.2}"))
     }
 }

@@ -1,6 +1,7 @@
 //! The outcome as a Markdown table that is also readable as it is.
 
 use crate::contest::{Better, Case, Column, Kind, Row};
+use crate::statistics::Ratio;
 
 /// A table, printed row by row as they are measured.
 pub(crate) struct Table {
@@ -13,7 +14,12 @@ pub(crate) struct Table {
 impl Table {
     /// It shows ratios only to what takes part.
     pub(crate) fn new(columns: &[Column], cases: &[Case]) -> Self {
-        let all = [(Kind::Peer, "to peer"), (Kind::Limit, "to limit"), (Kind::Before, "to before")];
+        let all = [
+            (Kind::Peer, "to peer"),
+            (Kind::OtherWay, "to other way"),
+            (Kind::Limit, "to limit"),
+            (Kind::Before, "to before"),
+        ];
         let rows = cases.iter().flat_map(|case| &case.rows).map(|row| row.kind);
         let against = all.into_iter().filter(|(kind, _)| rows.clone().any(|row| row == *kind));
         let against = against.collect();
@@ -24,7 +30,7 @@ impl Table {
         for row in &case.rows {
             let mut line = vec![case.name.clone(), row.name.clone()];
             match &row.failure {
-                Some(_) => line.push("failed".into()),
+                Some(failure) => line.push((*failure).to_owned()),
                 None => line.extend(self.cells(case, row)),
             }
             self.lines.push(line);
@@ -43,7 +49,7 @@ impl Table {
             }
             for (kind, _) in &self.against {
                 let ratio = case.ratio(row, *kind, number, column.better);
-                cells.push(ratio.map_or("-".into(), |ratio| ratio.to_string()));
+                cells.push(ratio.map_or("-".into(), noted));
             }
         }
         cells
@@ -65,6 +71,12 @@ impl std::fmt::Display for Table {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(&markdown(&self.heads(), 2, &self.lines))
     }
+}
+
+/// A ratio that is compared with 1.
+pub(crate) fn noted(ratio: Ratio) -> String {
+    let noise = if ratio.is_noise() { " noise" } else { "" };
+    format!("{ratio}{noise}")
 }
 
 /// A Markdown table, whose first columns are words and the others numbers.

@@ -55,7 +55,7 @@ pub(crate) fn measure(plan: &Plan) -> Fallible<Vec<Outcome>> {
 fn entrants() -> Vec<Entrant<By>> {
     vec![
         Entrant::new("wirecat --threads 2", Kind::Own, By::Threads("2")),
-        Entrant::new("wirecat --threads 1", Kind::Peer, By::Threads("1")),
+        Entrant::new("wirecat --threads 1", Kind::OtherWay, By::Threads("1")),
         Entrant::new("bare epoll", Kind::Limit, By::Limit),
     ]
 }

@@ -223,7 +223,7 @@ pub(crate) fn handshakes(plan: &Plan) -> Fallible<Vec<Outcome>> {
         ("socat", Entrant::new("socat OPENSSL,fork", Kind::Peer, Server::Socat)),
     ];
     let entrants = plan.entrants(Server::Wirecat, others);
-    let seconds = if plan.quick { 1 } else { SECONDS };
+    let seconds = if plan.quick || plan.brief { 1 } else { SECONDS };
     let case = contest::measure(
         plan,
         "TLS 1.3: connect, handshake, close",

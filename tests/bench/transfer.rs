@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::Fallible;
 use crate::contest::{self, Case, Column, Entrant, Kind, Sample};
-use crate::ends::{Look, drain, feed, join, plain, wait_for_listener};
+use crate::ends::{Look, arrived, drain, feed, join, wait_for_listener};
 use crate::peers::Reserved;
 use crate::plan::{Outcome, Plan};
 use crate::process::Process;
@@ -161,10 +161,10 @@ fn run(tool: &Tool, shape: Shape, place: &Place, size: u64, look: Look) -> Falli
     wait_for_listener(port.port, &mut receiver)?;
     thread::scope(|scope| {
         let drained =
-            receiver.stdout().map(|stdout| scope.spawn(move || plain(drain(stdout, size, look))));
+            receiver.stdout().map(|stdout| scope.spawn(move || drain(stdout, size, look)));
         let started = Instant::now();
         let mut sender = Process::start(sender)?;
-        let fed = sender.stdin().map(|stdin| scope.spawn(move || plain(feed(stdin, size))));
+        let fed = sender.stdin().map(|stdin| scope.spawn(move || feed(stdin, size)));
         let (sent, received) = (sender.wait(), receiver.wait());
         let seconds = started.elapsed().as_secs_f64();
         // What is wrong with the bytes says more than how the tools ended for it.
@@ -182,9 +182,7 @@ fn run(tool: &Tool, shape: Shape, place: &Place, size: u64, look: Look) -> Falli
 
 fn check_file(place: &Place, size: u64, look: Look) -> Fallible<()> {
     let count = fs::metadata(place.received())?.len();
-    if count != size {
-        return Err(format!("{count} bytes of {size} arrived").into());
-    }
+    arrived(count, size)?;
     if look == Look::Whole {
         drain(File::open(place.received())?, size, look)?;
     }
@@ -206,5 +204,5 @@ fn check_count(tool: &Tool, place: &Place, size: u64, written: u64) -> Fallible<
         // Nobody counts what splice(2) moves; a reset would have been an error of the sender.
         Tool::Limit(..) => size,
     };
-    if count == size { Ok(()) } else { Err(format!("{count} bytes of {size} arrived").into()) }
+    arrived(count, size)
 }

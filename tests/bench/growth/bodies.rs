@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::{size_name, steps};
 use crate::Fallible;
 use crate::contest::{self, Column, Entrant, Kind, Sample};
-use crate::ends::{Look, accept, connect, drain, feed_connection, join, plain, wait_for_listener};
+use crate::ends::{Look, accept, connect, drain, feed_connection, join, wait_for_listener};
 use crate::forward::socat;
 use crate::limit;
 use crate::peers::Reserved;
@@ -61,7 +61,7 @@ fn run(relay: &Relay, size: u64, count: usize, look: Look) -> Fallible<Sample> {
     let port = Reserved::new()?;
     let process = start(relay, port.port, upstream.local_addr()?.port(), count)?;
     let seconds = thread::scope(|scope| {
-        let served = scope.spawn(|| plain((0..count).try_for_each(|_| serve(&upstream, size))));
+        let served = scope.spawn(|| (0..count).try_for_each(|_| serve(&upstream, size)));
         let started = Instant::now();
         for _ in 0..count {
             let client = connect(port.port)?;
@@ -70,7 +70,7 @@ fn run(relay: &Relay, size: u64, count: usize, look: Look) -> Fallible<Sample> {
         }
         let seconds = started.elapsed().as_secs_f64();
         join(served)?;
-        Ok::<_, Box<dyn std::error::Error>>(seconds)
+        Fallible::Ok(seconds)
     })?;
     let cpu = match relay {
         Relay::Socat => {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::{size_name, steps};
 use crate::Fallible;
 use crate::contest::{self, Entrant, Kind, Sample};
-use crate::ends::{Look, accept, connect, drain, feed_in, join, plain, wait_for_listener};
+use crate::ends::{Look, accept, connect, drain, feed_in, join, wait_for_listener};
 use crate::limit;
 use crate::peers::Reserved;
 use crate::plan::{Binary, Outcome, Plan};
@@ -29,7 +29,7 @@ enum Tool {
 }
 
 pub(crate) fn measure(plan: &Plan) -> Fallible<Vec<Outcome>> {
-    let appending = Entrant::new("wirecat, O_APPEND", Kind::Peer, Tool::Appending);
+    let appending = Entrant::new("wirecat, O_APPEND", Kind::OtherWay, Tool::Appending);
     let bare = || ("limit", Entrant::new("bare splice", Kind::Limit, Tool::Limit));
     let entrants = plan.entrants(Tool::Wirecat, vec![("wirecat", appending), bare()]);
     let received = cases(plan, "net → null device", &entrants, receive);
@@ -106,7 +106,7 @@ fn send(tool: &Tool, size: u64, chunk: usize) -> Fallible<Sample> {
     thread::scope(|scope| {
         let end = accept(&listener)?;
         let started = Instant::now();
-        let fed = scope.spawn(move || plain(feed_in(stdin, size, chunk)));
+        let fed = scope.spawn(move || feed_in(stdin, size, chunk));
         drain(&end, size, Look::Edges)?;
         let seconds = started.elapsed().as_secs_f64();
         join(fed)?;

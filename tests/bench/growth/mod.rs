@@ -9,13 +9,14 @@ use crate::contest::{self, Case, Entrant, Kind};
 use crate::echo::{self, Server, Work};
 use crate::plan::{Outcome, Plan};
 use crate::statistics::Ratio;
-use crate::table::{markdown, thousands};
+use crate::table::{markdown, noted, thousands};
 
 pub(crate) use bodies::measure as bodies;
 pub(crate) use chunks::measure as chunks;
 pub(crate) use frames::measure as frames;
 
-/// A step that costs more than this beyond what it has more to do.
+/// A step that costs more than this beyond what it has more to do, and by more than the rounds
+/// differ. One round shows no step to be worse.
 const WORSE: f64 = 1.1;
 
 /// Clients that all have a message on its way.
@@ -67,7 +68,7 @@ pub(crate) fn changes(cases: &[Case], column: usize, what: &str) -> String {
             let samples = case.rows.get(number).and_then(|row| row.samples.get(column));
             let ratio = samples.zip(row.samples.get(column));
             let ratio = ratio.and_then(|(ours, theirs)| Ratio::new(ours, theirs));
-            ratio.map_or("-".to_owned(), |ratio| ratio.to_string())
+            ratio.map_or("-".to_owned(), noted)
         });
         std::iter::once(row.name.clone()).chain(cells).collect()
     });
@@ -83,9 +84,8 @@ fn step(pair: &[Case], row: usize, column: usize, work: &[f64]) -> Option<Ratio>
 }
 
 fn verdict(step: Ratio) -> String {
-    let is_worse = step.value - step.spread > WORSE;
-    let worse = if is_worse { " worse" } else { "" };
-    format!("{:.2} ±{:.2}{worse}", step.value, step.spread)
+    let worse = if step.is_above(WORSE) { " worse" } else { "" };
+    format!("{step}{worse}")
 }
 
 /// A size in words.

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
+use super::PATIENCE;
 use super::servers::{ANSWER, CHAT, ECHO, FORWARD, HUB, LISTENER, REPLY};
-use super::{Failure, PATIENCE};
+use crate::Fallible;
 
 /// Pause between two connections of one kind, so that no kind takes all of the machine.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -33,7 +34,7 @@ pub(super) struct Count {
     pub(super) acknowledged: u64,
 }
 
-type Client = fn(&Place, Instant) -> Result<Count, Failure>;
+type Client = fn(&Place, Instant) -> Fallible<Count>;
 
 /// All kinds, which run at once.
 pub(super) const ALL: &[(&str, Client)] = &[
@@ -72,7 +73,7 @@ impl Count {
 }
 
 /// The acknowledgement that has come is the one that is due.
-pub(super) fn account(came: &str, due: &str) -> Result<(), Failure> {
+pub(super) fn account(came: &str, due: &str) -> Fallible<()> {
     if came == due { Ok(()) } else { Err(format!("{came:?} came in place of {due:?}").into()) }
 }
 
@@ -83,7 +84,7 @@ struct Talk {
 }
 
 impl Talk {
-    fn open(port: u16) -> Result<Self, Failure> {
+    fn open(port: u16) -> Fallible<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -92,11 +93,11 @@ impl Talk {
         Ok(Self { stream, lines })
     }
 
-    fn say(&mut self, line: &str) -> Result<(), Failure> {
+    fn say(&mut self, line: &str) -> Fallible<()> {
         Ok(self.stream.write_all(format!("{line}\n").as_bytes())?)
     }
 
-    fn next(&mut self) -> Result<String, Failure> {
+    fn next(&mut self) -> Fallible<String> {
         let mut line = String::new();
         match self.lines.read_line(&mut line) {
             Ok(0) => Err("the connection has ended".into()),
@@ -106,14 +107,14 @@ impl Talk {
     }
 
     /// The server says nothing more.
-    fn ends(&mut self) -> Result<(), Failure> {
+    fn ends(&mut self) -> Fallible<()> {
         let mut rest = Vec::new();
         self.lines.read_to_end(&mut rest)?;
         account(&String::from_utf8_lossy(&rest), "")
     }
 
     /// The next line that begins like this, whatever others say in between.
-    fn next_of(&mut self, start: &str) -> Result<String, Failure> {
+    fn next_of(&mut self, start: &str) -> Fallible<String> {
         loop {
             let line = self.next()?;
             if line.starts_with(start) {
@@ -125,12 +126,7 @@ impl Talk {
 
 /// Asks and waits for the answer, one line after another, and ends in turns by FIN and by
 /// leaving at once.
-fn talk(
-    name: &'static str,
-    port: u16,
-    until: Instant,
-    due: fn(&str) -> String,
-) -> Result<Count, Failure> {
+fn talk(name: &'static str, port: u16, until: Instant, due: fn(&str) -> String) -> Fallible<Count> {
     let mut count = Count::new(name);
     while Instant::now() < until {
         let mut talk = Talk::open(port)?;
@@ -152,7 +148,7 @@ fn talk(
 }
 
 /// Sends a lot, says that this is all, and reads all of it back, through a relay.
-fn half_close(place: &Place, until: Instant) -> Result<Count, Failure> {
+fn half_close(place: &Place, until: Instant) -> Fallible<Count> {
     let mut count = Count::new("half-close");
     while Instant::now() < until {
         let mut talk = Talk::open(place.port(FORWARD))?;
@@ -161,7 +157,7 @@ fn half_close(place: &Place, until: Instant) -> Result<Count, Failure> {
             (0..4000).map(|line| format!("{} {line}\n", count.connections)).collect();
         let mut writing = talk.stream.try_clone()?;
         let all = text.clone();
-        let writer = thread::spawn(move || -> Result<(), Failure> {
+        let writer = thread::spawn(move || -> Fallible<()> {
             writing.write_all(all.as_bytes())?;
             Ok(writing.shutdown(Shutdown::Write)?)
         });
@@ -180,7 +176,7 @@ fn half_close(place: &Place, until: Instant) -> Result<Count, Failure> {
 }
 
 /// Says something to each server of streams in turn and resets the connection.
-fn reset(place: &Place, until: Instant) -> Result<Count, Failure> {
+fn reset(place: &Place, until: Instant) -> Fallible<Count> {
     let mut count = Count::new("reset");
     while Instant::now() < until {
         for server in [HUB, REPLY, ECHO, CHAT, FORWARD] {
@@ -196,7 +192,7 @@ fn reset(place: &Place, until: Instant) -> Result<Count, Failure> {
 }
 
 /// Sends each server of streams what it takes, reads nothing for a while, and is gone.
-fn stall(place: &Place, until: Instant) -> Result<Count, Failure> {
+fn stall(place: &Place, until: Instant) -> Fallible<Count> {
     let mut count = Count::new("stall");
     let line = format!("stall {}\n", "x".repeat(1000));
     while Instant::now() < until {
@@ -222,12 +218,7 @@ fn stall(place: &Place, until: Instant) -> Result<Count, Failure> {
 }
 
 /// Asks by datagrams, one at a time, from a new port now and then.
-fn ask(
-    name: &'static str,
-    port: u16,
-    until: Instant,
-    due: fn(&str) -> String,
-) -> Result<Count, Failure> {
+fn ask(name: &'static str, port: u16, until: Instant, due: fn(&str) -> String) -> Fallible<Count> {
     let mut count = Count::new(name);
     let mut buffer = [0; 1500];
     while Instant::now() < until {
@@ -250,14 +241,14 @@ fn ask(
 }
 
 /// Reads whatever comes to somebody who only speaks.
-fn ignore(talk: &Talk) -> Result<(), Failure> {
+fn ignore(talk: &Talk) -> Fallible<()> {
     let mut reading = talk.stream.try_clone()?;
     thread::spawn(move || std::io::copy(&mut reading, &mut std::io::sink()));
     Ok(())
 }
 
 /// One speaks, and three others hear each line in its turn, while more come and go.
-fn hub(place: &Place, until: Instant) -> Result<Count, Failure> {
+fn hub(place: &Place, until: Instant) -> Fallible<Count> {
     let mut count = Count::new("hub");
     let port = place.port(HUB);
     let mut speaker = Talk::open(port)?;
@@ -295,7 +286,7 @@ fn hub(place: &Place, until: Instant) -> Result<Count, Failure> {
 
 /// Ann speaks as fast as a room allows, and bob hears each line in its turn, while others join, say
 /// something and leave.
-fn chat(place: &Place, until: Instant) -> Result<Count, Failure> {
+fn chat(place: &Place, until: Instant) -> Fallible<Count> {
     let mut count = Count::new("chat");
     let port = place.port(CHAT);
     let (mut ann, mut bob) = (Talk::open(port)?, Talk::open(port)?);

@@ -8,7 +8,6 @@ mod clients;
 mod judge;
 mod servers;
 
-use std::error::Error;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -125,5 +124,3 @@ fn report(servers: &[Server], counts: &[Count], usages: &[Vec<Usage>], time: Dur
         println!("| {name} | {connections} | {asked} | {acknowledged} |");
     }
 }
-
-type Failure = Box<dyn Error + Send + Sync>;
