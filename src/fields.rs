@@ -110,8 +110,13 @@ impl<T: Word> FieldValue for T {
 impl<T: FieldValue> FieldValue for Option<T> {
     const FORM: FieldForm = T::FORM;
 
+    // Most fields of an object are none, which is not worth a call.
+    #[inline(always)]
     fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
-        self.as_ref().map_or(Ok(()), |value| value.put(key, map))
+        match self {
+            Some(value) => value.put(key, map),
+            None => Ok(()),
+        }
     }
 }
 

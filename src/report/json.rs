@@ -40,8 +40,11 @@ impl Formatter for Style {
     /// Mostly seconds. An f64 holds the microseconds of a date exactly enough until 2242, and the
     /// nanoseconds of what takes less than a month.
     fn write_f64<W: io::Write + ?Sized>(&mut self, out: &mut W, number: f64) -> io::Result<()> {
-        if number >= 1e6 {
-            return write!(out, "{number:.6}");
+        if (1e6..1e15).contains(&number) {
+            // Exact: so large a number has 33 bits behind the point at most.
+            let micros = ((number - number.trunc()) * 1e6).round_ties_even() as u64;
+            let seconds = number as u64 + micros / 1_000_000;
+            return write!(out, "{seconds}.{:06}", micros % 1_000_000);
         }
         let text = format!("{number:.9}");
         out.write_all(text.strip_suffix("000").unwrap_or(&text).as_bytes())
@@ -54,7 +57,8 @@ impl Formatter for Style {
         fragment: &str,
     ) -> io::Result<()> {
         // Below 0x7f nothing is left to escape: the control characters are not part of a fragment.
-        if fragment.bytes().all(|byte| byte < 0x7f) {
+        // None of UTF-8 is 0xff, so the sum never wraps; without an early end, many are taken at once.
+        if fragment.bytes().fold(0, |all, byte| all | byte.wrapping_add(1)) < 0x80 {
             return out.write_all(fragment.as_bytes());
         }
         let mut rest = fragment;
@@ -174,6 +178,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn fractions_are_those_of_the_standard_library(
+            exponent in 1043_u64..1090,
+            mantissa in 0..1_u64 << 52,
+            whole in 1_000_001..1_u64 << 33,
+            half in 0_u32..2_000_000,
+        ) {
+            let any = f64::from_bits(exponent << 52 | mantissa);
+            for number in [any, whole as f64 + f64::from(half) / 2e6, whole as f64 - 1e-7] {
+                let mut out = Vec::new();
+                Style.write_f64(&mut out, number).unwrap();
+                let text = String::from_utf8(out).unwrap();
+                prop_assert_eq!(text, format!("{number:.6}"), "{:e}", number);
+            }
+        }
+
         #[test]
         fn every_line_is_one_line_of_json(
             bytes: Vec<u8>,
