@@ -4,11 +4,16 @@
 //! Here bytes are moved: records are read as many at a time as the channel has room for, and written
 //! as many at a time as it has sent. A connection that is idle holds no buffer.
 
+mod ends;
 mod failing;
+mod incoming;
+mod outgoing;
+mod stage;
 mod transport;
+mod waiting;
 
 use std::cell::Cell;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use super::READ_SIZE;
@@ -19,9 +24,13 @@ use super::transport::Transport;
 use crate::error::HandshakeError;
 use crate::kind::Kind;
 use crate::sockets::tls::records::{OVERHEAD, RECORD, Sinks, sealed};
-use crate::sockets::tls::{Agreed, ClientTls, Progress, ServerTls, TlsSession};
+use crate::sockets::tls::{ClientTls, Progress, ServerTls, TlsSession};
 
+use ends::Ends;
 use failing::FailingStream;
+use incoming::{Incoming, Intake};
+use outgoing::Outgoing;
+use stage::Stage;
 
 /// How long the two sides may take for their handshake.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -53,44 +62,19 @@ thread_local! {
 ///                                              └── refused, or the stream ends: the error of `connected`
 /// ```
 ///
-/// | in Open | fields | `read` | `write` |
+/// | in Open | `ends` | `read` | `write` |
 /// |---|---|---|---|
-/// | both directions | none of those below | what came | what fits |
-/// | the peer's close_notify came | `is_closed` | `plain`, then the end | as before |
-/// | the rules are broken, or FIN came alone | `broken` | `plain`, then the error | as before |
-/// | close_notify is sent | `notified` | as before | is not called |
+/// | both directions | is not over | what came | what fits |
+/// | the peer's close_notify came | is closed | what waits, then the end | as before |
+/// | the rules are broken, or FIN came alone | is broken | what waits, then the error | as before |
+/// | close_notify is sent | is notified | as before | is not called |
 pub(super) struct TlsStream {
     inner: Box<dyn Transport>,
     session: TlsSession,
     stage: Stage,
-    /// What has come of a record, or of a message of the handshake, that is not whole.
-    incoming: Vec<u8>,
-    /// Plaintext that no read has taken yet, and how much of it one has.
-    plain: Vec<u8>,
-    taken: usize,
-    /// Records that are not written yet, and how much of them is.
-    outgoing: Vec<u8>,
-    written: usize,
-    /// The last read of the inner stream left nothing behind.
-    is_drained: bool,
-    is_closed: bool,
-    /// Bytes of the close_notify that this side has sent.
-    notified: Option<usize>,
-    /// The end of the stream is to be RST.
-    is_reset: bool,
-    broken: Option<io::Error>,
-    /// What the handshake came to.
-    agreed: Option<Box<Agreed>>,
-    /// How long the handshake may take, until somebody has asked.
-    limit: Option<Duration>,
-}
-
-/// How far the connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Connecting,
-    Handshaking,
-    Open,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    ends: Ends,
 }
 
 impl Pool {
@@ -131,27 +115,18 @@ impl TlsStream {
         Self {
             inner,
             session,
-            stage: Stage::Connecting,
-            incoming: Vec::new(),
-            plain: Vec::new(),
-            taken: 0,
-            outgoing: Vec::new(),
-            written: 0,
-            is_drained: false,
-            is_closed: false,
-            notified: None,
-            is_reset: false,
-            broken: None,
-            agreed: None,
-            limit: None,
+            stage: Stage::new(),
+            incoming: Incoming::default(),
+            outgoing: Outgoing::default(),
+            ends: Ends::default(),
         }
     }
 
-    /// Reads the wire once, and puts what comes of it into `into`, and into `plain` where that is full.
-    /// 0 bytes may be records without data, or the end.
+    /// Reads the wire once, and puts what comes of it into `into`; what finds no room there waits. 0 bytes
+    /// may be records without data, or the end.
     fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        debug_assert!(self.plain.is_empty() && self.broken.is_none() && !self.is_closed);
-        let held = self.incoming.len();
+        debug_assert!(self.incoming.plain.is_empty() && !self.ends.is_over());
+        let held = self.incoming.partial.len();
         // No more than `into` has room for.
         let room = into.len().saturating_sub(held).clamp(LEAST, READ_SIZE);
         let mut wire = INCOMING.take();
@@ -159,18 +134,18 @@ impl TlsStream {
             wire.resize(held + room, 0);
         }
         let (front, back) = wire.split_at_mut(held);
-        front.copy_from_slice(&self.incoming);
+        front.copy_from_slice(&self.incoming.partial);
         let outcome = self.inner.read(back.get_mut(..room).unwrap_or_default());
         let filled = match outcome {
             Ok(0) => {
-                self.broken = Some(self.cut());
+                self.ends.break_off(self.cut());
                 Ok(0)
             }
             Ok(count) => {
-                if self.stage != Stage::Open {
+                if !self.stage.is_open() {
                     self.session.note_first(back.get(..count).unwrap_or_default());
                 }
-                self.is_drained = count < room && self.inner.is_empty_after_short_read();
+                self.incoming.is_drained = count < room && self.inner.is_empty_after_short_read();
                 Ok(self.process(wire.get_mut(..held + count).unwrap_or_default(), into))
             }
             Err(error) => Err(error),
@@ -181,22 +156,15 @@ impl TlsStream {
 
     /// Processes what has come, and keeps what is not whole. Returns how many bytes of `into` it fills.
     fn process(&mut self, wire: &mut [u8], into: &mut [u8]) -> usize {
-        let mut filled = 0;
-        let plain = &mut self.plain;
-        let mut data = |bytes: &[u8]| {
-            let room = into.get_mut(filled..).unwrap_or_default();
-            let (now, later) = bytes.split_at(bytes.len().min(room.len()));
-            if let Some(room) = room.get_mut(..now.len()) {
-                room.copy_from_slice(now);
-            }
-            filled += now.len();
-            plain.extend_from_slice(later);
-        };
-        let mut sinks = Sinks { data: &mut data, outgoing: &mut self.outgoing };
+        let mut intake = Intake::new(into, &mut self.incoming.plain);
+        let mut data = |bytes: &[u8]| intake.take(bytes);
+        let mut sinks = Sinks { data: &mut data, outgoing: self.outgoing.back() };
         let (done, outcome) = self.session.process(wire, &mut sinks);
+        let filled = intake.filled;
         match outcome {
-            Ok(progress) => self.is_closed |= progress == Progress::Closed,
-            Err(error) => self.broken = Some(error),
+            Ok(Progress::More) => {}
+            Ok(Progress::Closed) => self.ends.close(),
+            Err(error) => self.ends.break_off(error),
         }
         self.keep(wire.get(done..).unwrap_or_default());
         filled
@@ -204,45 +172,27 @@ impl TlsStream {
 
     /// Keeps the beginning of a record.
     fn keep(&mut self, rest: &[u8]) {
-        let is_over = self.is_closed || self.broken.is_some();
-        if rest.is_empty() || is_over {
-            self.incoming = Vec::new();
-            return;
-        }
-        self.incoming.clear();
-        self.incoming.extend_from_slice(rest);
-        let is_client = self.session.is_client() || self.stage == Stage::Open;
+        let rest = if self.ends.is_over() { &[] } else { rest };
+        self.incoming.keep(rest);
+        let is_client = self.session.is_client() || self.stage.is_open();
         if rest.len() > if is_client { CLIENT_HANDSHAKE } else { SERVER_HANDSHAKE } {
-            let cause = "the messages of its handshake are too long";
-            self.broken = Some(HandshakeError::new(Kind::Tls, cause).into());
+            self.ends.break_off(
+                HandshakeError::new(Kind::Tls, "the messages of its handshake are too long").into(),
+            );
         }
     }
 
     /// Whether a read gives something that is here already.
     fn has_own_input(&self) -> bool {
-        !self.plain.is_empty() || self.is_closed || self.broken.is_some()
-    }
-
-    /// Gives the channel some of what waits for it.
-    fn deliver(&mut self, into: &mut [u8]) -> usize {
-        let waiting = self.plain.get(self.taken..).unwrap_or_default();
-        let count = waiting.len().min(into.len());
-        if let (Some(from), Some(to)) = (waiting.get(..count), into.get_mut(..count)) {
-            to.copy_from_slice(from);
-        }
-        self.taken += count;
-        if self.taken == self.plain.len() {
-            (self.plain, self.taken) = (Vec::new(), 0);
-        }
-        count
+        !self.incoming.plain.is_empty() || self.ends.is_over()
     }
 
     /// The stream has ended, and TLS on it has not.
     #[cold]
     fn cut(&self) -> io::Error {
-        match self.stage {
-            Stage::Open => io::Error::new(ErrorKind::UnexpectedEof, CUT),
-            _ => self.session.cut().into(),
+        match self.stage.is_open() {
+            true => io::Error::new(ErrorKind::UnexpectedEof, CUT),
+            false => self.session.cut().into(),
         }
     }
 
@@ -258,64 +208,38 @@ impl TlsStream {
 
     /// Encrypts `plain`, or else a close_notify, and writes as much as fits; what does not waits.
     fn seal(&mut self, plain: Option<&[u8]>) -> io::Result<usize> {
-        debug_assert!(self.outgoing.is_empty(), "records keep their order");
         let mut wire = OUTGOING.take();
         let room = sealed(plain.map_or(0, <[u8]>::len));
         if wire.len() < room {
             wire.resize(room, 0);
         }
-        let outcome =
-            self.session.encrypt(plain, &mut self.incoming, &mut wire).and_then(|count| {
-                let records = wire.get(..count).unwrap_or_default();
-                self.send(records).map(|()| count)
-            });
+        let sealed = self.session.encrypt(plain, &mut self.incoming.partial, &mut wire);
+        let outcome = sealed.and_then(|count| {
+            let records = wire.get(..count).unwrap_or_default();
+            self.outgoing.send(&mut *self.inner, records).map(|()| count)
+        });
         OUTGOING.set(wire);
         outcome
     }
 
-    /// Writes records, and keeps those that do not fit.
-    fn send(&mut self, records: &[u8]) -> io::Result<()> {
-        let mut rest = records;
-        while !rest.is_empty() {
-            match self.inner.write(&[IoSlice::new(rest)]) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Ok(0) => break,
-                outcome => rest = rest.get(outcome?..).unwrap_or_default(),
-            }
-        }
-        if !rest.is_empty() {
-            (self.outgoing, self.written) = (rest.to_vec(), 0);
-        }
-        Ok(())
-    }
-
     /// Writes what waits.
     fn flush_records(&mut self) -> io::Result<()> {
-        while let Some(rest @ [_, ..]) = self.outgoing.get(self.written..) {
-            match self.inner.write(&[IoSlice::new(rest)]) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Ok(0) => return Err(ErrorKind::WouldBlock.into()),
-                outcome => self.written += outcome?,
-            }
-        }
-        (self.outgoing, self.written) = (Vec::new(), 0);
-        Ok(())
+        self.outgoing.flush(&mut *self.inner)
     }
 
     fn send_close_notify(&mut self) -> io::Result<()> {
         self.flush_records()?;
-        if self.notified.is_none() {
-            self.notified = Some(self.seal(None)?);
+        if self.ends.notified().is_none() {
+            let bytes = self.seal(None)?;
+            self.ends.notify(bytes);
         }
         self.flush_records()
     }
 
     /// Goes on with the handshake; returns whether it is done.
     fn shake_hands(&mut self) -> io::Result<bool> {
-        if self.stage == Stage::Connecting {
-            self.stage = Stage::Handshaking;
-            self.limit = Some(DEADLINE);
+        if self.stage.is_connecting() {
+            self.stage.begin();
             // A client speaks first.
             self.process(&mut [], &mut []);
         }
@@ -324,11 +248,10 @@ impl TlsStream {
             if !self.session.is_handshaking() {
                 // Whatever came behind it, data and an error, is for the reads of the connection, which
                 // also meet what a write has met.
-                self.stage = Stage::Open;
-                self.agreed = self.session.agreed().map(Box::new);
+                self.stage.open(self.session.agreed());
                 return Ok(true);
             }
-            if let Some(error) = self.broken.take() {
+            if let Some(error) = self.ends.take_error() {
                 self.discard();
                 return Err(error);
             }

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::io::IoSlice;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustls::client::{Resumption, UnbufferedClientConnection};
@@ -155,7 +156,8 @@ impl Pair {
                 other => (client, server) = other,
             }
         }
-        let of = |it: &TlsStream| (it.stage, it.incoming.len(), it.outgoing.len() - it.written);
+        let of =
+            |it: &TlsStream| (it.stage.is_open(), it.incoming.partial.len(), it.outgoing.len());
         panic!("a handshake hangs: {:?} {:?}", of(&self.client), of(&self.server));
     }
 
@@ -213,7 +215,7 @@ fn carry(from: &mut TlsStream, to: &mut TlsStream, bytes: &[u8], at_once: usize)
             outcome => assert!(is_pending(&outcome), "{outcome:?}"),
         }
         // What is kept has a bound, whatever waits.
-        assert!(to.plain.len() <= LEAST && to.incoming.len() <= LEAST);
+        assert!(to.incoming.plain.len() <= LEAST && to.incoming.partial.len() <= LEAST);
         assert!(from.outgoing.len() <= sealed(WRITTEN));
     }
     panic!("{sent} bytes are sent, and {} read", read.len());

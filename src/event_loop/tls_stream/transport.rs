@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use super::{DEADLINE, Stage, TlsStream, WRITTEN};
+use super::{DEADLINE, TlsStream, WRITTEN};
 use crate::close::CloseReason;
 use crate::error::HandshakeError;
 use crate::event_loop::transport::{KernelEnd, Transport};
@@ -23,54 +23,51 @@ impl Transport for TlsStream {
     }
 
     fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
-        if self.stage == Stage::Connecting && self.inner.connected()?.is_none() {
+        if self.stage.is_connecting() && self.inner.connected()?.is_none() {
             return Ok(None);
         }
-        let is_up = self.stage == Stage::Open
-            || self.shake_hands().map_err(|error| self.before_open(error))?;
+        let is_up =
+            self.stage.is_open() || self.shake_hands().map_err(|error| self.before_open(error))?;
         Ok(is_up.then(|| self.inner.addresses()))
     }
 
     fn is_open(&self) -> bool {
-        self.stage == Stage::Open && self.inner.is_open()
+        self.stage.is_open() && self.inner.is_open()
     }
 
     fn agreed(&self) -> Option<&Agreed> {
-        self.agreed.as_deref()
+        self.stage.agreed()
     }
 
     fn has_answered(&self) -> bool {
-        self.stage == Stage::Handshaking || self.inner.has_answered()
+        self.stage.is_handshaking() || self.inner.has_answered()
     }
 
     fn late(&self) -> io::Error {
-        match self.stage {
-            Stage::Handshaking => {
-                let limit = DEADLINE.as_secs();
-                let peer = if self.session.is_client() { "server" } else { "client" };
-                let cause =
-                    format!("the {peer} has not finished the TLS handshake within {limit} s");
-                HandshakeError::new(Kind::Timeout, cause).into()
-            }
-            _ => self.inner.late(),
+        if !self.stage.is_handshaking() {
+            return self.inner.late();
         }
+        let limit = DEADLINE.as_secs();
+        let peer = if self.session.is_client() { "server" } else { "client" };
+        let cause = format!("the {peer} has not finished the TLS handshake within {limit} s");
+        HandshakeError::new(Kind::Timeout, cause).into()
     }
 
     fn take_handshake_limit(&mut self) -> Option<Duration> {
-        self.limit.take()
+        self.stage.take_limit()
     }
 
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            if !self.plain.is_empty() {
-                return Ok(self.deliver(into));
+            if !self.incoming.plain.is_empty() {
+                return Ok(self.incoming.plain.deliver(into));
             }
-            if let Some(error) = self.broken.take() {
+            if let Some(error) = self.ends.take_error() {
                 // The alert, as far as it can be written.
                 let _ = self.flush_records();
                 return Err(error);
             }
-            if self.is_closed {
+            if self.ends.is_over() {
                 return Ok(0);
             }
             let count = self.receive(into)?;
@@ -86,7 +83,7 @@ impl Transport for TlsStream {
 
     /// A read ends where the wire had no more, or where the channel had no more room.
     fn is_empty_after_short_read(&self) -> bool {
-        self.is_drained && !self.has_buffered_input()
+        self.incoming.is_drained && !self.has_buffered_input()
     }
 
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -132,35 +129,34 @@ impl Transport for TlsStream {
     /// A paused channel has one read kept for it, so that what is no data is not kept waiting behind it:
     /// tickets, updates of keys, the end.
     fn needs_read(&self) -> bool {
-        self.stage != Stage::Open || !self.has_own_input()
+        !self.stage.is_open() || !self.has_own_input()
     }
 
     fn read_ahead(&mut self) -> io::Result<()> {
         self.receive(&mut [])?;
         // Nothing came before it that a read would have to give first.
-        match self.plain.is_empty() {
-            true => self.broken.take().map_or(Ok(()), Err),
+        match self.incoming.plain.is_empty() {
+            true => self.ends.take_error().map_or(Ok(()), Err),
             false => Ok(()),
         }
     }
 
     fn has_ended(&self) -> io::Result<bool> {
-        match self.plain.is_empty() && self.broken.is_none() {
-            true if self.is_closed => Ok(true),
+        match self.incoming.plain.is_empty() && !self.ends.is_broken() {
+            true if self.ends.is_closed() => Ok(true),
             true => self.inner.has_ended(),
             false => Ok(false),
         }
     }
 
     fn reset(&mut self) {
-        self.is_reset = true;
+        self.ends.reset();
         self.inner.reset();
     }
 
     /// Where FIN follows, close_notify comes before it.
     fn closed(&mut self, reason: CloseReason) {
-        let is_owed = self.stage == Stage::Open && self.notified.is_none() && !self.is_reset;
-        if is_owed && self.broken.is_none() {
+        if self.stage.is_open() && self.ends.owes_notify() {
             // What cannot be written now never will be: to the peer, the stream is cut.
             let _ = self.send_close_notify();
         }
@@ -177,18 +173,17 @@ impl Transport for TlsStream {
     }
 
     fn unread(&self) -> u64 {
-        (self.plain.len() - self.taken) as u64 + self.inner.unread()
+        self.incoming.plain.len() as u64 + self.inner.unread()
     }
 
     /// close_notify is no data: like FIN, it is not awaited.
     fn unacknowledged(&self) -> u64 {
-        let kept = (self.outgoing.len() - self.written) as u64;
-        let all = kept + self.inner.unacknowledged();
-        all.saturating_sub(self.notified.unwrap_or(0) as u64)
+        let all = self.outgoing.len() as u64 + self.inner.unacknowledged();
+        all.saturating_sub(self.ends.notified().unwrap_or(0) as u64)
     }
 
     fn buffered(&self) -> usize {
-        self.plain.len() - self.taken + self.inner.buffered()
+        self.incoming.plain.len() + self.inner.buffered()
     }
 
     fn has_buffered_input(&self) -> bool {

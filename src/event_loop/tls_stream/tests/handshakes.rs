@@ -5,7 +5,7 @@ fn an_error_behind_the_handshake_is_one_of_the_connection() {
     let mut pair = Configs::new(&TLS13).pair();
     for _ in 0..2 {
         pair.client.connected().unwrap();
-        if pair.client.stage == Stage::Open {
+        if pair.client.stage.is_open() {
             break;
         }
         pair.server.connected().unwrap();
@@ -45,5 +45,5 @@ fn a_handshake_without_end_is_no_handshake() {
     }
     let error = pair.server.connected().unwrap_err();
     assert_eq!(Kind::from(&error), Kind::Tls, "{error}");
-    assert!(pair.server.incoming.len() <= SERVER_HANDSHAKE + LEAST);
+    assert!(pair.server.incoming.partial.len() <= SERVER_HANDSHAKE + LEAST);
 }

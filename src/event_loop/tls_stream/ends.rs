@@ -1,0 +1,116 @@
+//! How the two directions of a stream inside TLS end.
+
+use std::io;
+
+/// The ends, each as far as it has come.
+///
+/// | the peer's direction | `is_over` | `take_error` |
+/// |---|---|---|
+/// | Open | no | nothing |
+/// | Closed: its close_notify came | yes | nothing |
+/// | Broken: the rules are broken, or FIN came alone | yes | the error, once |
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    theirs: Theirs,
+    /// Bytes of the close_notify that this side has sent.
+    notified: Option<usize>,
+    /// The end of the stream is to be RST.
+    is_reset: bool,
+}
+
+#[derive(Debug, Default)]
+enum Theirs {
+    #[default]
+    Open,
+    Closed,
+    /// Until the error is taken.
+    Broken(Option<io::Error>),
+}
+
+impl Ends {
+    /// The peer's close_notify has come.
+    pub(super) fn close(&mut self) {
+        debug_assert!(!matches!(self.theirs, Theirs::Broken(_)), "nothing is read behind it");
+        self.theirs = Theirs::Closed;
+    }
+
+    /// Nothing behind this can be believed.
+    pub(super) fn break_off(&mut self, error: io::Error) {
+        self.theirs = Theirs::Broken(Some(error));
+    }
+
+    /// Whether the peer says nothing more.
+    pub(super) fn is_over(&self) -> bool {
+        !matches!(self.theirs, Theirs::Open)
+    }
+
+    /// Whether it has said so itself.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.theirs, Theirs::Closed)
+    }
+
+    /// Whether an error waits to be taken.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(self.theirs, Theirs::Broken(Some(_)))
+    }
+
+    /// What has broken the stream, the first time.
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+        match &mut self.theirs {
+            Theirs::Broken(error) => error.take(),
+            _ => None,
+        }
+    }
+
+    /// A close_notify of so many bytes is sent.
+    pub(super) fn notify(&mut self, bytes: usize) {
+        debug_assert!(self.notified.is_none(), "one is sent");
+        self.notified = Some(bytes);
+    }
+
+    /// Bytes of the close_notify, once it is sent.
+    pub(super) fn notified(&self) -> Option<usize> {
+        self.notified
+    }
+
+    /// The end is to be RST, which no close_notify precedes.
+    pub(super) fn reset(&mut self) {
+        self.is_reset = true;
+    }
+
+    /// Whether a close_notify is to precede the FIN of this side.
+    pub(super) fn owes_notify(&self) -> bool {
+        self.notified.is_none() && !self.is_reset && !self.is_broken()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_taken_once_and_the_direction_stays_over() {
+        let mut ends = Ends::default();
+        assert!(!ends.is_over() && ends.take_error().is_none());
+        ends.break_off(io::ErrorKind::UnexpectedEof.into());
+        assert!(ends.is_over() && ends.is_broken() && !ends.is_closed());
+        assert!(!ends.owes_notify());
+        assert_eq!(ends.take_error().map(|error| error.kind()), Some(io::ErrorKind::UnexpectedEof));
+        assert!(ends.take_error().is_none());
+        assert!(ends.is_over() && !ends.is_broken());
+    }
+
+    #[test]
+    fn a_close_notify_is_owed_once_and_not_ahead_of_rst() {
+        let mut ends = Ends::default();
+        ends.close();
+        assert!(ends.is_over() && ends.is_closed() && ends.take_error().is_none());
+        assert!(ends.owes_notify() && ends.notified().is_none());
+        ends.notify(24);
+        assert!(!ends.owes_notify());
+        assert_eq!(ends.notified(), Some(24));
+        let mut ends = Ends::default();
+        ends.reset();
+        assert!(!ends.owes_notify());
+    }
+}
