@@ -24,7 +24,7 @@ use super::transport::Transport;
 use crate::error::HandshakeError;
 use crate::kind::Kind;
 use crate::sockets::tls::records::{OVERHEAD, RECORD, Sinks, sealed};
-use crate::sockets::tls::{ClientTls, Progress, ServerTls, TlsSession};
+use crate::sockets::tls::{ClientTls, Progress, ServerTls, TOO_LONG, TlsSession};
 
 use ends::Ends;
 use failing::FailingStream;
@@ -176,9 +176,7 @@ impl TlsStream {
         self.incoming.keep(rest);
         let is_client = self.session.is_client() || self.stage.is_open();
         if rest.len() > if is_client { CLIENT_HANDSHAKE } else { SERVER_HANDSHAKE } {
-            self.ends.break_off(
-                HandshakeError::new(Kind::Tls, "the messages of its handshake are too long").into(),
-            );
+            self.ends.break_off(HandshakeError::new(Kind::Tls, TOO_LONG).into());
         }
     }
 

@@ -38,6 +38,7 @@ pub use pin::{Pin, Pins};
 pub use server::{ServerIdentity, ServerTls, ServerTlsOptions};
 pub(crate) use session::Progress;
 pub use session::{Agreed, TlsSession};
+pub(crate) use words::TOO_LONG;
 pub use words::looks_like_tls;
 
 /// The cryptography of all TLS here; nothing else names it.

@@ -3,7 +3,7 @@
 use std::io;
 
 use rustls::{
-    AlertDescription as Alert, CertificateError, Error, OtherError,
+    AlertDescription as Alert, CertificateError, Error, InvalidMessage, OtherError,
     PeerIncompatible as Incompatible, PeerMisbehaved,
 };
 
@@ -11,6 +11,9 @@ use super::certificate::{date, time};
 use super::session::Ours;
 use crate::error::HandshakeError;
 use crate::kind::Kind;
+
+/// A peer whose certificates, most often, take more than a handshake may have.
+pub(crate) const TOO_LONG: &str = "the messages of its handshake are too long";
 
 /// Whether bytes that came are the begin of a handshake of TLS, from a client.
 pub fn looks_like_tls(first: &[u8]) -> bool {
@@ -78,8 +81,15 @@ pub(super) fn failure(
             let cause = "the server sends back what it gets: it does not speak TLS";
             new(Kind::TlsNotTls, cause.to_owned()).fix("leave --tls out")
         }
-        Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) | Error::DecryptError => {
+        Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => {
             new(Kind::Tls, format!("the {peer} does not have the key of its certificate"))
+        }
+        Error::DecryptError => {
+            let cause = format!("what the {peer} sent was altered on its way, or has other keys");
+            new(Kind::Tls, cause)
+        }
+        Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge) => {
+            new(Kind::Tls, TOO_LONG.to_owned())
         }
         error => new(Kind::Tls, format!("the {peer} broke the rules of TLS: {error}")),
     }

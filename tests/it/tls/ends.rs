@@ -83,6 +83,22 @@ fn a_broken_record_behind_the_close_notify_of_this_side_is_an_error_as_any_other
     }
 }
 
+/// What a client sends that no key of its handshake has made says nothing about a certificate.
+#[test]
+fn a_broken_record_in_a_handshake_is_called_what_it_is() {
+    let files = Files::new();
+    let words = files.words(&format!("tcp-serve --output json {SERVER} 127.0.0.1:0"));
+    let mut server = wirecat(words).start();
+    let address = server.wait_for_event("listening")["local"].as_str().unwrap().to_owned();
+    let mut stream = connect(&address);
+    peer(&files, &TLS13).write_tls(&mut stream).expect("it is taken");
+    stream.write_all(&BROKEN).expect("it is taken");
+    let warning = server.wait_for_event("warning");
+    let message = warning["message"].as_str().unwrap();
+    assert!(message.ends_with("was altered on its way, or has other keys"), "{message}");
+    super::stop(server);
+}
+
 /// Who is trusted may be read from a pipe that has no end: `-w` ends the run all the same.
 #[test]
 fn a_trust_store_without_an_end_does_not_keep_a_run_beyond_its_time() {
