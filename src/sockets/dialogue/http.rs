@@ -20,8 +20,22 @@ impl ConnectDialogue {
         Self { hop }
     }
 
+    /// The user and the password, as they are sent.
+    fn login(&self) -> Option<String> {
+        let (user, password) = self.hop.login()?;
+        Some(BASE64.encode(&[user, b":", password].concat()))
+    }
+
+    /// Whether a reply repeats the password, which belongs into no event and no log.
+    fn repeats_password(&self, reason: &str) -> bool {
+        let password = self.hop.login().map(|(_, password)| String::from_utf8_lossy(password));
+        let mut secrets = [self.login(), password.map(Into::into)].into_iter().flatten();
+        secrets.any(|secret| !secret.is_empty() && reason.contains(&secret))
+    }
+
     #[cold]
     fn refusal(&self, code: u16, reason: &str) -> HandshakeError {
+        let reason = if self.repeats_password(reason) { "(with the password)" } else { reason };
         let words = format!("answers: {}", quoted(format!("{code} {reason}").as_bytes()));
         match code {
             407 => self.hop.unauthorised(&words),
@@ -49,8 +63,7 @@ impl Dialogue for ConnectDialogue {
     fn begin(&mut self, _: &Ends, out: &mut Vec<u8>) {
         let target = &self.hop.target;
         out.extend(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").bytes());
-        if let Some((user, password)) = self.hop.login() {
-            let login = BASE64.encode(&[user, b":", password].concat());
+        if let Some(login) = self.login() {
             out.extend(format!("Proxy-Authorization: Basic {login}\r\n").bytes());
         }
         out.extend(b"\r\n");
