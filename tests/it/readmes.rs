@@ -140,8 +140,10 @@ fn the_person_of_jfsocket_joins_and_sends() {
     let mut person = program.piped().start();
     person.say(format!("start recv {first}%lo\n"));
     person.wait_for(&format!("     -> {first}"));
-    person.say(format!("start send {first}%lo\njoin {second}%lo\n"));
+    // One word at a time: each is answered by a thread of its own, and Python prints in pieces.
+    person.say(format!("join {second}%lo\n"));
     person.wait_for(&format!("     -> {second}"));
+    person.say(format!("start send {first}%lo\n"));
     person.wait_for("Multicast Sender Started");
     person.say(format!("send {first} hello there\n"));
     person.wait_for(&format!("Data has send to {first}"));
@@ -149,12 +151,15 @@ fn the_person_of_jfsocket_joins_and_sends() {
     person.wait_for(" : hello there");
     person.say(format!("send {second} -x616263\n"));
     person.wait_for(" : abc");
-    person.say(format!("drop {second}%lo\nnonsense\nstop nothing\nsend {first}\n"));
+    person.wait_for(&format!("Data has send to {second}"));
+    person.say(format!("drop {second}%lo\n"));
     person.wait_for(&format!("     <- {second}"));
+    person.say(format!("nonsense\nstop nothing\nsend {first}\n"));
     person.wait_for("Command Error: KeyError('nothing')");
     person.wait_for("Command Error: IndexError");
-    person.say("stop send\nexit\n");
+    person.say("stop send\n");
     person.wait_for("Multicast Sender Stoped");
+    person.say("exit\n");
     person.wait_for("Multicast Receiver Stoped");
     person.wait().code(0);
 }

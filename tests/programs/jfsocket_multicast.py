@@ -11,18 +11,23 @@ from loop import Loop
 loops = {}
 
 
+def say(*words):
+    """One write: several threads share the terminal."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+
+
 def start(kind, *args):
     names = {"recv": "Receiver", "send": "Sender"}
     loop = loops[kind] = Loop({"recv": "mcast-join", "send": "mcast-send"}[kind], *args)
-    show = lambda words, key: lambda event: print(words, event[key])
+    show = lambda words, key: lambda event: say(words, event[key])
     threading.Thread(target=loop.run, kwargs=dict(
-        starting=lambda event: print(f"  -> Multicast {names[kind]} Started..."),
+        starting=lambda event: say(f"  -> Multicast {names[kind]} Started..."),
         joined=show("     ->", "group"), left=show("     <-", "group"),
-        data=lambda event: print("Received Data from", event["peer"], "->", event["group"],
+        data=lambda event: say("Received Data from", event["peer"], "->", event["group"],
                                  "\n :", event.get("text", event.get("b64"))),
         sent=show("Data has send to", "group"), send_failed=show("Send data fail\n :", "message"),
         error=show("error", "message"),
-        stopped=lambda event: print(f"  -> Multicast {names[kind]} Stoped..."),
+        stopped=lambda event: say(f"  -> Multicast {names[kind]} Stoped..."),
     )).start()
 
 
@@ -45,6 +50,6 @@ for line in sys.stdin:
     try:
         obey(*line.split())
     except (IndexError, KeyError, TypeError) as wrong:
-        print("Command Error:", repr(wrong))
+        say("Command Error:", repr(wrong))
 for loop in loops.values():
     loop.tell(quit=True)
