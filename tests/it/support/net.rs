@@ -169,11 +169,19 @@ pub(crate) fn read_exactly(mut stream: &TcpStream, count: usize) -> Vec<u8> {
 /// Waits until the other kernel has everything.
 #[track_caller]
 pub(crate) fn wait_for_delivery(stream: &TcpStream) {
-    let deadline = Instant::now() + PATIENCE;
+    assert!(is_delivered_within(PATIENCE, stream), "the data is not taken");
+}
+
+/// Waits so long until the other kernel has everything, and returns whether it has.
+pub(crate) fn is_delivered_within(time: Duration, stream: &TcpStream) -> bool {
+    let deadline = Instant::now() + time;
     while unacknowledged(stream) > 0 {
-        assert!(Instant::now() < deadline, "the data is not taken");
+        if Instant::now() > deadline {
+            return false;
+        }
         thread::yield_now();
     }
+    true
 }
 
 /// Sends `chunk` over and over, until so many bytes are sent or none is taken for a second; returns
