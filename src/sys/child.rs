@@ -59,16 +59,37 @@ pub fn group_lives(child: &Child) -> bool {
     pid.is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
 }
 
-/// Whether a child that has not been waited for ends, or has ended. The kernel closes what a process
-/// has open before it says how the process ended (do_exit()), and marks it before both.
+/// Whether a child that has not been waited for ends, or has ended, with all of its threads. The kernel
+/// closes what a process has open before it says how the process ended (do_exit()), and marks its threads
+/// before both. False where `/proc` does not show that: it is that of other processes, or hides them.
+#[cfg(target_os = "linux")]
 pub fn is_exiting(child: &Child) -> bool {
-    /// `PF_EXITING`, which proc(5) shows among the flags; a zombie keeps it.
+    let is_marked = |stat: std::path::PathBuf| {
+        let text = std::fs::read_to_string(stat).unwrap_or_default();
+        is_exiting_thread(&text, std::process::id())
+    };
+    // The first thread may end alone.
+    let threads = std::fs::read_dir(format!("/proc/{}/task", child.id())).ok();
+    let mut threads = threads.into_iter().flatten().flatten().map(|one| one.path().join("stat"));
+    threads.next().is_some_and(is_marked) && threads.all(is_marked)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn is_exiting(_child: &Child) -> bool {
+    false
+}
+
+/// Whether the line of proc(5) about a thread is that of a child of `parent`, and it ends.
+#[cfg(target_os = "linux")]
+fn is_exiting_thread(stat: &str, parent: u32) -> bool {
+    /// `PF_EXITING` among the flags; a zombie keeps it.
     const EXITING: u32 = 0x4;
-    // The name, in brackets, may hold anything. Of the fields behind it the flags are the seventh.
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+    // The name, in brackets, may hold anything. Behind it are the state, the parent, and four others
+    // before the flags.
     let fields = stat.rsplit_once(')').map(|(_, fields)| fields.split_ascii_whitespace());
-    let flags = fields.and_then(|mut fields| fields.nth(6)?.parse::<u32>().ok());
-    flags.is_some_and(|flags| flags & EXITING != 0)
+    let Some(mut fields) = fields else { return false };
+    let mut number = |skipped| fields.nth(skipped).and_then(|field| field.parse::<u32>().ok());
+    number(1) == Some(parent) && number(4).is_some_and(|flags| flags & EXITING != 0)
 }
 
 /// Reaps the processes that became children of this one without being started by it: the first
@@ -107,4 +128,36 @@ pub fn signal(child: &Child, group: bool, signal: i32) {
         true => rustix::process::kill_process_group(pid, signal),
         false => rustix::process::kill_process(pid, signal),
     };
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_ends_is_told_from_the_others() {
+        for (stat, expected) in [
+            ("7 (sh) Z 5 7 7 0 -1 4228100 100 0", true),
+            ("7 (a) b) (c) R 5 7 7 0 -1 4 100 0", true),
+            ("7 (sh) S 5 7 7 0 -1 4194304 100 0", false),
+            // That of another process, where /proc is of another PID namespace.
+            ("7 (sh) Z 6 7 7 0 -1 4228100 100 0", false),
+            ("7 (sh) Z 5 7", false),
+            ("", false),
+        ] {
+            assert_eq!(is_exiting_thread(stat, 5), expected, "{stat}");
+        }
+    }
+
+    #[test]
+    fn a_zombie_has_ended_and_a_child_that_waits_has_not() {
+        let mut child = Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        assert!(!is_exiting(&child));
+        drop(child.stdin.take());
+        while !is_exiting(&child) {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+    }
 }

@@ -1,6 +1,9 @@
 //! The ends of commands, and of what they have started themselves.
 
+use std::io::{BufRead, BufReader};
+
 use super::*;
+use crate::support::net::until_reset;
 
 /// No child is left behind, whatever it thinks of SIGTERM, and no zombie.
 #[test]
@@ -70,6 +73,27 @@ fn a_command_that_is_killed_leaves_no_answer_that_looks_whole() {
             }
         }
     }
+}
+
+/// A server that learns at once that a command has closed, that it is to stop, and that the command was
+/// killed takes the answer for a cut one: SIGTERM has the lower number, and comes first.
+#[test]
+fn a_command_that_dies_as_its_server_is_told_to_stop_is_cut() {
+    let (server, address) = serve("echo $$; read word; read word", &[]);
+    let mut client = connect(&address);
+    client.write_all(b"hello\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(&client).read_line(&mut line).unwrap();
+    let command: u32 = line.trim_end().parse().expect("its number");
+    server.signal(libc::SIGSTOP);
+    proc::wait_for_state(server.pid(), "T");
+    let pid = rustix::process::Pid::from_raw(command as i32).expect("a number");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it lives");
+    proc::wait_for_state(command, "Z");
+    server.signal(libc::SIGTERM);
+    server.signal(libc::SIGCONT);
+    assert_eq!(until_reset(&client), b"");
+    server.wait().code(0);
 }
 
 /// The same for the peer of a client, whose own status is that of the command.

@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::Stdio;
-use std::time::Instant;
 
 use libc::{SIGCONT, SIGSTOP, SIGTERM};
 
@@ -63,16 +62,6 @@ pub(super) fn round_trip(mut stream: &TcpStream) {
     assert_eq!(read_exactly(stream, small().len()), small());
 }
 
-/// Stops a process, and waits until the kernel has done so.
-fn stop(server: &mut Running) {
-    server.signal(SIGSTOP);
-    let deadline = Instant::now() + PATIENCE;
-    while proc::status(server.pid(), "State") != "T" {
-        assert!(Instant::now() < deadline, "it does not stop");
-        std::thread::yield_now();
-    }
-}
-
 /// Sends all of a frame but its last byte, and waits until the server has read that.
 fn send_most(mut stream: &TcpStream, other: &TcpStream, frame: &[u8]) {
     stream.write_all(&frame[..frame.len() - 1]).expect("it is taken");
@@ -93,7 +82,8 @@ fn others_are_served_while_a_large_object_is_decoded() {
     for (index, pickle) in pickles.enumerate() {
         let (frame, mut one, mut other) = (framed(&pickle), connect(&address), connect(&address));
         send_most(&one, &other, &frame);
-        stop(&mut server);
+        server.signal(SIGSTOP);
+        proc::wait_for_state(server.pid(), "T");
         one.write_all(&frame[frame.len() - 1..]).expect("it is taken");
         one.shutdown(Shutdown::Write).expect("a FIN");
         other.write_all(&small().repeat(2)).expect("it is taken");

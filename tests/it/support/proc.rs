@@ -3,12 +3,12 @@
 use std::fs::read_to_string;
 use std::process::{Child, Command};
 use std::sync::{Arc, Once, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libc::{SIGHUP, SIGINT};
 use rustix::process::{Resource, getrlimit};
 
-use super::{Program, skip};
+use super::{PATIENCE, Program, skip};
 
 /// A field of `/proc/PID/status`, such as `VmHWM`, without its unit.
 pub(crate) fn status(pid: u32, field: &str) -> String {
@@ -16,6 +16,16 @@ pub(crate) fn status(pid: u32, field: &str) -> String {
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     let word = line.and_then(|rest| rest.split_whitespace().next());
     word.unwrap_or_else(|| panic!("no {field} in {status}")).to_owned()
+}
+
+/// Waits until a process is in this state, such as `T` (stopped) or `Z` (ended, and not waited for).
+#[track_caller]
+pub(crate) fn wait_for_state(pid: u32, state: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while status(pid, "State") != state {
+        assert!(Instant::now() < deadline, "{pid} does not come to be {state}");
+        std::thread::yield_now();
+    }
 }
 
 /// The most memory that the process ever had resident, in KiB. The kernel sums up what its

@@ -165,11 +165,9 @@ impl Proxy {
     /// What a child closes that ends is passed on once it is known how it ended.
     pub(super) fn await_exit(&mut self, context: &Context<'_>, channel: Id) {
         let Upstreams::Exec(children) = &self.upstreams else { return };
-        if let Some(client) = self.relays.client_of(channel)
-            && !context.core.is_ending()
-            && children.is_exiting(&context.core.children, client)
-        {
-            self.relays.await_exit(client);
+        if !context.core.is_ending() {
+            let all = &context.core.children;
+            self.relays.await_exit(channel, |client| children.is_exiting(all, client));
         }
     }
 

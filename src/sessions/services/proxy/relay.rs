@@ -86,8 +86,9 @@ struct Relay {
 
 impl Relay {
     /// Whether all that the upstream sends has been read.
+    /// What a child has closed of which it is not known how it ends may be a half of it.
     fn has_ended(&self) -> bool {
-        self.upstream_ended || self.source.is_none()
+        self.fate == Fate::Open && (self.upstream_ended || self.source.is_none())
     }
 
     /// Nothing of the upstream is left: its connection is written what was for it, and ended, with a
@@ -245,12 +246,14 @@ impl Relays {
         is_lost
     }
 
-    /// The child of a connection ends: what it closes by that is passed on once
-    /// [`child_ended`](Self::child_ended) says how. What it has said FIN behind is whole.
-    pub(super) fn await_exit(&mut self, client: Id) {
-        if let Some(relay) = self.relays.get_mut(&client)
+    /// A channel of a child closes: where that `is_exiting`, it is passed on once
+    /// [`child_ended`](Self::child_ended) says how the child ended. What it has said FIN behind is whole.
+    pub(super) fn await_exit(&mut self, channel: Id, is_exiting: impl FnOnce(Id) -> bool) {
+        if let Some(client) = self.client_of(channel)
+            && let Some(relay) = self.relays.get_mut(&client)
             && relay.fate == Fate::Open
             && !relay.upstream_ended
+            && is_exiting(client)
         {
             relay.fate = Fate::Awaited;
         }
