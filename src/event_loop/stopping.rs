@@ -17,11 +17,12 @@ use crate::close::CloseReason;
 pub(super) const DRAIN: Duration = Duration::from_secs(2);
 
 impl Pool {
-    /// Ends the loop in order. After this turn the handler gets [`Event::Stopping`](super::Event::Stopping), in which it may
-    /// still send to everybody, and then no more until [`Event::Stopped`](super::Event::Stopped). Listeners and datagram
-    /// sockets close, and [`EventLoop::run`](super::EventLoop::run) returns once each channel has
-    /// written what was sent to it and is closed with [`CloseMode::NoWait`], or after 2 s. What a
-    /// peer has not taken by then is lost.
+    /// Ends the loop in order. After this turn the handler gets
+    /// [`Event::Stopping`](super::Event::Stopping), in which it may still send to everybody, and then
+    /// no more until [`Event::Stopped`](super::Event::Stopped). Listeners and datagram sockets close,
+    /// and [`EventLoop::run`](super::EventLoop::run) returns once each channel has written what was
+    /// sent to it and is closed with [`CloseMode::NoWait`], or after 2 s. What a peer has not taken by
+    /// then is lost.
     pub fn stop(&mut self) {
         (self.stopped, self.drains) = (true, true);
     }

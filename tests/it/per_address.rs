@@ -50,7 +50,7 @@ fn one_address_has_so_many_and_others_have_theirs() {
     let warnings = named(&events, "warning");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0]["kind"], "max-per-address");
-    let words = "127.0.0.1 is at --max-per-address 2: more connections of it are closed";
+    let words = "127.0.0.1 is at --max-per-address 2: more connections from it are closed";
     assert_eq!(warnings[0]["message"], words);
     assert_eq!(named(&events, "summary")[0]["connections"], 4);
 }

@@ -177,7 +177,7 @@ pub const LIMITS: &[Limit] = &[
     ),
     limit(
         "a TLS handshake, and what is held of it until a message is whole",
-        "{}; {} of a server, {} of a client",
+        "{}; {} of a server, of which one message has at most 64 KiB; {} of a client",
         &[
             (seconds(10), "event_loop/tls_stream.rs DEADLINE"),
             (Mark(96 << 10), "event_loop/tls_stream.rs CLIENT_HANDSHAKE"),

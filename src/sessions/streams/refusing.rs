@@ -101,7 +101,7 @@ pub(super) fn refuse_one_more(
     if let (true, Some(ip)) = (crowded.is_first, peer.ip()) {
         // Once while it has any: whoever tries again and again is not to fill the log.
         let text = format!(
-            "{} is at --max-per-address {}: more connections of it are closed",
+            "{} is at --max-per-address {}: more connections from it are closed",
             ip.to_canonical(),
             crowded.connections
         );

@@ -258,18 +258,18 @@ fn more_exactly(error: Error, leaf: &CertificateDer<'_>) -> Error {
     }
     let (at, kind, what) = match why {
         CertificateError::ExpiredContext { not_after, .. } => {
-            (not_after, Kind::TlsExpired, "expired")
+            (not_after, Kind::TlsExpired, "expired at")
         }
         CertificateError::NotValidYetContext { not_before, .. } => {
-            (not_before, Kind::TlsNotYetValid, "begins")
+            (not_before, Kind::TlsNotYetValid, "is not valid before")
         }
         _ => return error,
     };
     let at = time(*at);
     match PeerCertificate::parse(leaf) {
         Some(leaf) if leaf.not_after != at && leaf.not_before != at => {
-            let cause =
-                format!("an issuer in the chain of the peer's certificate {what} at {}", date(at));
+            let whose = "the certificate of an issuer in the peer's chain";
+            let cause = format!("{whose} {what} {}", date(at));
             inside(HandshakeError::new(kind, cause))
         }
         _ => error,

@@ -150,13 +150,12 @@ fn certificate(error: &CertificateError, ours: &Ours) -> HandshakeError {
         Bad::ExpiredContext { not_after, .. } => {
             new(Kind::TlsExpired, &format!("expired at {}", date(time(*not_after))))
         }
-        Bad::Expired => new(Kind::TlsExpired, "has ended"),
+        Bad::Expired => new(Kind::TlsExpired, "has expired"),
         Bad::NotValidYetContext { not_before, .. } => {
-            let error =
-                new(Kind::TlsNotYetValid, &format!("begins at {}", date(time(*not_before))));
-            error.fix("is the clock of this machine right?")
+            let what = format!("is not valid before {}", date(time(*not_before)));
+            new(Kind::TlsNotYetValid, &what).fix("is the clock of this machine right?")
         }
-        Bad::NotValidYet => new(Kind::TlsNotYetValid, "begins later"),
+        Bad::NotValidYet => new(Kind::TlsNotYetValid, "is not valid yet"),
         Bad::NotValidForNameContext { expected, presented } => {
             let what = format!("is for {}, not for {}", shown(presented), expected.to_str());
             new(Kind::TlsName, &what).fix("--tls=NAME names the one to ask for")

@@ -78,7 +78,7 @@ fn of_their_issuers(files: &Certificates) -> Vec<Refused> {
     };
     let (a, b) = (files.issue_by(&stranger, "a", |_| {}), files.issue_by(&middle, "b", |_| {}));
     let untrusted = ("tls-untrusted", NOBODY);
-    let old_issuer = "an issuer in the chain of the peer's certificate expired at 2024-02-29";
+    let old_issuer = "the certificate of an issuer in the peer's chain expired at 2024-02-29";
     let narrow_issuer = ("tls-certificate", "its issuer may not issue for its names");
     let none = ("tls-certificate", "its issuer is no authority");
     vec![
@@ -94,7 +94,7 @@ fn of_their_issuers(files: &Certificates) -> Vec<Refused> {
 fn of_what_they_say(files: &Certificates) -> Vec<Refused> {
     let issue = |name: &str, change: fn(&mut CertificateParams)| files.issue(name, change);
     let early = issue("d", |params| params.not_before = rcgen::date_time_ymd(2090, 1, 1));
-    let clock = "begins at 2090-01-01 00:00:00 UTC (is the clock of this machine right?)";
+    let clock = "is not valid before 2090-01-01 00:00:00 UTC (is the clock of this machine right?)";
     let other = issue("f", |params| {
         *params = CertificateParams::new(["a.example".to_owned()]).expect("a name");
     });
@@ -186,7 +186,7 @@ fn each_bad_certificate_of_a_client_is_refused_by_both() {
         ),
         (
             early.options(),
-            ("tls-not-yet-valid", "the certificate of the client begins at 2090-01-01"),
+            ("tls-not-yet-valid", "the certificate of the client is not valid before 2090-01-01"),
             ("tls-rejected", "it has expired, or is not valid yet"),
         ),
         (

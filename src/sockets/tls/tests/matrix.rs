@@ -88,24 +88,37 @@ fn an_expired_certificate() {
 fn a_certificate_that_is_not_yet_valid() {
     let mut params = for_localhost();
     params.not_before = rcgen::date_time_ymd(2090, 1, 1);
-    let words = "begins at 2090-01-01 00:00:00 UTC (is the clock of this machine right?)";
+    let words = "is not valid before 2090-01-01 00:00:00 UTC (is the clock of this machine right?)";
     refused_by_client(&params, nothing, (Kind::TlsNotYetValid, words), DATES);
 }
 
 #[test]
 fn an_authority_that_has_expired() {
-    let files = Files::new();
-    let root = files.authority("root");
-    let middle = files.intermediate(&root, "middle", |params| {
+    let words = "the certificate of an issuer in the peer's chain expired at 2024-01-01";
+    refused_for_its_issuer((Kind::TlsExpired, words), |params| {
         params.not_after = rcgen::date_time_ymd(2024, 1, 1);
     });
+}
+
+#[test]
+fn an_authority_that_is_not_yet_valid() {
+    let words = "the certificate of an issuer in the peer's chain is not valid before 2090-01-01";
+    refused_for_its_issuer((Kind::TlsNotYetValid, words), |params| {
+        params.not_before = rcgen::date_time_ymd(2090, 1, 1);
+    });
+}
+
+/// The same of a server whose issuer has such a certificate.
+fn refused_for_its_issuer(why: (Kind, &str), issuer: impl FnOnce(&mut CertificateParams)) {
+    let files = Files::new();
+    let root = files.authority("root");
+    let middle = files.intermediate(&root, "middle", issuer);
     let change =
         |_: &Files, _: &Authority, server: &mut ServerTlsOptions, client: &mut ClientTlsOptions| {
             server.identity = ServerIdentity::Files(files.issue_behind(&middle, &for_localhost()));
             client.authorities = Some(root.file.clone());
         };
-    let words = "an issuer in the chain of the peer's certificate expired at 2024-01-01";
-    refused_by_client(&for_localhost(), change, (Kind::TlsExpired, words), OTHER);
+    refused_by_client(&for_localhost(), change, why, OTHER);
 }
 
 #[test]
