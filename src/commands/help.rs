@@ -9,6 +9,7 @@ use std::os::fd::BorrowedFd;
 use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command, CommandFactory};
+use rustix::fs::FileType;
 
 use super::cli::Cli;
 use super::fold::{EXAMPLES, fold};
@@ -130,16 +131,22 @@ pub(super) fn print(text: &StyledStr) -> io::Result<()> {
     write!(anstream::stdout(), "{}", text.ansi())
 }
 
-/// How many columns there are: in `--help | less` stdout is a pipe, and stderr is still the terminal.
+/// How many columns there are: in `--help | less` stdout is a pipe, and stderr is still the terminal. A file
+/// is the same whatever terminal it is made at.
 fn width() -> usize {
     let of_terminal = |stream: BorrowedFd<'static>| {
         let size = rustix::termios::tcgetwinsize(stream).ok()?;
         Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
     };
     let of_environment = || env::var("COLUMNS").ok()?.parse().ok();
+    let of_pager = || {
+        let stat = rustix::fs::fstat(rustix::stdio::stdout()).ok()?;
+        let is_pipe = FileType::from_raw_mode(stat.st_mode) == FileType::Fifo;
+        of_terminal(rustix::stdio::stderr()).filter(|_| is_pipe)
+    };
     of_terminal(rustix::stdio::stdout())
         .or_else(of_environment)
-        .or_else(|| of_terminal(rustix::stdio::stderr()))
+        .or_else(of_pager)
         .unwrap_or(WIDTH)
         .max(LEAST)
 }

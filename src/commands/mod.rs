@@ -105,8 +105,9 @@ fn print(command: &CliCommand) -> Status {
         CliCommand::Completions { shell } => assets::print(assets::completions(*shell)),
         CliCommand::Man { command } => {
             let status = assets::print(assets::man(*command));
-            // What a terminal shows of a page is its source.
-            if io::stdout().is_terminal() && *command != Some(Page::EventsSchema) {
+            // What a terminal shows of a page is its source. Not every man(1) elsewhere has -l.
+            let is_page = status == Status::Done && *command != Some(Page::EventsSchema);
+            if cfg!(target_os = "linux") && is_page && io::stdout().is_terminal() {
                 let _ = writeln!(io::stderr(), "hint: to read it, append ` | man -l -`");
             }
             status

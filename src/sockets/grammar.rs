@@ -141,9 +141,9 @@ fn plain(text: &str) -> Result<(Host, u16), Error> {
         }
         None if text.is_empty() => Err(Error::Empty),
         None => lone_port(text).map(|port| (Host::Loopback, port)),
+        Some(_) if text.contains("://") => Err(Error::Url(text.to_owned())),
         Some((_, "")) => Err(Error::NoPort(text.to_owned())),
         Some(("", number)) => Ok((Host::Any, port(number)?)),
-        Some(_) if text.contains("://") => Err(Error::Url(text.to_owned())),
         Some((host, _)) if host.contains(':') => Err(match text.split_once(':') {
             Some((first, rest)) if !rest.contains("::") => scheme(first, rest),
             _ => None,
@@ -339,6 +339,7 @@ mod tests {
             ("tls:h:443", "\"tls:h:443\" begins with tls:"),
             ("TCP:localhost:80", "begins with tcp:"),
             ("http://h:80", "write HOST:PORT"),
+            ("http://h:", "is a URL"),
             ("1.2.3.4.5:80x", "\"1.2.3.4.5\" is not an IPv4 address"),
             ("256.1.1.1:80", "\"256.1.1.1\" is not an IPv4 address"),
             ("h:80x", "\"80x\" is neither a port number nor"),

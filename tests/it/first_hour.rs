@@ -102,12 +102,26 @@ fn help_in_a_pager_fits_the_terminal() {
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
 
+/// What is kept in a file does not depend on the terminal that it is made at.
+#[test]
+fn help_in_a_file_does_not_have_the_width_of_the_terminal() {
+    let directory = crate::support::tempdir().unwrap();
+    let (narrow, bare) = (directory.path().join("narrow"), directory.path().join("bare"));
+    let mut shell = Shell::start();
+    shell.runs(&format!("wirecat tcp-serve --help > {}", narrow.display()), 0);
+    shell.runs(&format!("wirecat tcp-serve --help > {} 2>&1", bare.display()), 0);
+    let [narrow, bare] = [narrow, bare].map(|file| std::fs::read_to_string(file).unwrap());
+    assert!(narrow.contains("--max-frame-total"), "{narrow}");
+    assert_eq!(narrow, bare);
+}
+
 /// What comes is the source of a page, and its last line says how to read it.
 #[test]
 fn a_man_page_at_a_terminal_says_how_to_read_it() {
     let mut shell = Shell::start();
     let text = shell.runs("wirecat man from-nc", 0);
-    assert!(text.contains("hint: to read it, append ` | man -l -`"), "{text}");
+    let hint = "hint: to read it, append ` | man -l -`";
+    assert_eq!(text.contains(hint), cfg!(target_os = "linux"), "{text}");
     let text = shell.runs("wirecat man from-nc | tail -n 1", 0);
     assert!(!text.contains("hint:"), "{text}");
 }

@@ -41,7 +41,6 @@ fn a_bad_address_is_named_with_the_right_form() {
         ("tcp-connect /tmp/x", &["\"/tmp/x\" is a path", "write unix:/tmp/x"]),
         ("tcp-serve ./x", &["\"./x\" is a path", "write unix:./x"]),
         ("tcp-connect tcp:h:80", &["begins with tcp:", "hint: write h:80"]),
-        ("tcp-connect tls:h:443", &["\"tls:h:443\" begins with tls:", "hint: write --tls h:443"]),
         ("tcp-connect host", &["\"host\" has no port", "write HOST:PORT"]),
         ("tcp-connect [::1", &["the ] is missing in \"[::1\"", "[::1]:80"]),
         ("tcp-connect [::1]80", &["\"80\" follows the ]", "[::1]:80"]),
@@ -53,6 +52,7 @@ fn a_bad_address_is_named_with_the_right_form() {
         ("tcp-connect http://host/x?y", &["is a URL", "hint: write host:80"]),
         ("tcp-connect http://[::1]/", &["is a URL", "hint: write [::1]:80"]),
         ("udp-send http://host:81/", &["is a URL", "hint: write host:81"]),
+        ("tcp-serve http://host:", &["is a URL", "write HOST:PORT"]),
         ("tcp-connect :0", &["port 0 cannot be connected to", "name the port"]),
         ("tcp-connect 239.1.2.3:5000", &["multicast group", "mcast-join or mcast-send"]),
         ("tcp-serve [ff02::1]:5000", &["multicast group", "mcast-join or mcast-send"]),
@@ -63,6 +63,45 @@ fn a_bad_address_is_named_with_the_right_form() {
         ("tcp-connect -6 127.0.0.1:80", &["127.0.0.1: it is not an IPv6 address", "-4 and -6"]),
         ("tcp-connect [fe80::1%nosuch0]:80", &["there is no interface nosuch0"]),
     ]);
+}
+
+/// A command that can speak TLS with a server is told to.
+#[cfg(feature = "tls")]
+#[test]
+fn a_url_of_tls_is_answered_with_the_option() {
+    refuse_all(&[
+        ("tcp-connect https://h", &["is a URL", "hint: write --tls h:443"]),
+        ("tcp-connect --tls https://h", &["hint: write h:443"]),
+        ("tcp-connect tls:h:443", &["\"tls:h:443\" begins with tls:", "hint: write --tls h:443"]),
+        ("chat https://h", &["hint: write --tls h:443"]),
+        ("chat wss://h:8443/x", &["hint: write --tls h:8443"]),
+        ("chat tls:h:443", &["hint: write --tls h:443"]),
+        ("echo --ping https://h", &["hint: write --tls h:443"]),
+        ("echo https://h", &["hint: write h:443"]),
+        ("tcp-serve https://h", &["hint: write h:443"]),
+        ("tcp-serve tls:h:443", &["hint: write h:443"]),
+        ("udp-send https://h", &["hint: write h:443"]),
+    ]);
+}
+
+/// What a URL lacks, a hint does not make up.
+#[test]
+fn a_url_without_a_host_or_a_port_has_no_hint() {
+    for url in [
+        "http://",
+        "http:///x",
+        "http://h:",
+        "http://h:/x",
+        "http://:80/",
+        "http://::1/",
+        "http://[::1",
+        "http://h:99999/",
+        "http://[]/",
+        "http://joe@h/",
+    ] {
+        let ended = wirecat(["tcp-connect", url]).run().code(2);
+        assert!(!ended.stderr.contains("hint: write"), "{url}:\n{}", ended.stderr);
+    }
 }
 
 /// SPEC section 9: each floor that fails has its own status.

@@ -201,14 +201,21 @@ impl<'a> Typed<'a> {
                     _ => None,
                 }
             }
-            AddressError::Scheme { scheme: "tls" | "ssl", rest } if cfg!(feature = "tls") => {
-                Some(format!("write --tls {rest}"))
+            AddressError::Scheme { scheme: "tls" | "ssl", rest } => {
+                Some(format!("write {}{rest}", self.tls_option()))
             }
             AddressError::Scheme { rest, .. } => Some(format!("write {rest}")),
-            AddressError::Url(url) => of_url(url, self.command()),
+            AddressError::Url(url) => of_url(url, self.tls_option()),
             _ => None,
         };
         Failure::from(wrong).maybe_fix(fix.as_deref())
+    }
+
+    /// What asks for TLS with a server, where the command line may have that and lacks it.
+    fn tls_option(&self) -> &'static str {
+        let is_known = self.command.get_arguments().any(|arg| arg.get_id() == "tls");
+        let connects = self.command() != "echo" || self.is_typed("ping");
+        if is_known && connects && !self.is_typed("tls") { "--tls " } else { "" }
     }
 
     /// The name of the command.
@@ -263,20 +270,18 @@ impl<'a> Typed<'a> {
     }
 }
 
-/// What to write in the place of a URL of the web.
-fn of_url(url: &str, command: &str) -> Option<String> {
+/// What to write in the place of a URL of the web, where `tls` asks this command for TLS.
+fn of_url(url: &str, tls: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let (port, option) = match scheme {
         "http" | "ws" => ("80", ""),
-        "https" | "wss" if cfg!(feature = "tls") => ("443", "--tls "),
+        "https" | "wss" if cfg!(feature = "tls") => ("443", tls),
         _ => return None,
     };
     let host = rest.split(['/', '?', '#']).next().filter(|host| !host.contains('@'))?;
-    let option = if command == "tcp-connect" { option } else { "" };
     let is_whole = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
-    Some(if is_whole {
-        format!("write {option}{host}")
-    } else {
-        format!("write {option}{host}:{port}")
-    })
+    let address = if is_whole { host.to_owned() } else { format!("{host}:{port}") };
+    // All interfaces are no host that a URL names.
+    let is_good = !address.starts_with(':') && Address::try_from(OsStr::new(&address)).is_ok();
+    is_good.then(|| format!("write {option}{address}"))
 }
