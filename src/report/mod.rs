@@ -272,8 +272,8 @@ impl Reporter {
     }
 
     /// Waits for what is on its way to stderr; whether all of it is written.
-    fn finish(&self) -> bool {
-        match &self.sink {
+    fn finish(&mut self) -> bool {
+        match &mut self.sink {
             Sink::Stderr(writer) => writer.finish(),
             Sink::Other(_) => true,
         }

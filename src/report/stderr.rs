@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
@@ -25,6 +25,8 @@ const MOST: usize = 128 * 1024;
 const STALL: Duration = Duration::from_millis(100);
 /// How long the end of a run waits for a stderr that is not read.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it waits for one that is read slowly.
+const LONGEST: Duration = Duration::from_millis(2500);
 /// A pipe that takes bytes at all takes so many without blocking (pipe(7), a page).
 const PAGE: usize = 4096;
 
@@ -128,6 +130,8 @@ pub(super) struct LineWriter {
     start: fn(&Arc<LineQueue>) -> bool,
     has_thread: bool,
     is_stuck: bool,
+    /// When the end of the run waits no longer.
+    end: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -148,6 +152,12 @@ struct Waiting {
 impl Waiting {
     fn is_idle(&self) -> bool {
         self.bytes.is_empty() && !self.is_busy
+    }
+
+    /// Writes what is taken without blocking, where no thread does.
+    fn write_some(&mut self, access: &mut StderrAccess) {
+        let left = access.write_some(&self.bytes).map_or(0, <[u8]>::len);
+        self.bytes.drain(..self.bytes.len() - left);
     }
 }
 
@@ -178,21 +188,28 @@ impl LineQueue {
         }
     }
 
-    /// Waits for room as long as the thread gets on with its writing.
-    fn wait_for_room<'a>(
+    /// Waits while it `is_late` and the thread gets on: `patience` for each of its writes, and no longer
+    /// than until `end`.
+    fn wait_while<'a>(
         &'a self,
         mut waiting: MutexGuard<'a, Waiting>,
-        len: usize,
+        patience: Duration,
+        end: Option<Instant>,
+        is_late: &dyn Fn(&Waiting) -> bool,
     ) -> MutexGuard<'a, Waiting> {
-        loop {
+        while is_late(&waiting) {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let time = left.map_or(patience, |left| left.min(patience));
             let before = waiting.writes;
-            let is_still = |waiting: &mut Waiting| waiting.writes == before;
-            let waited = self.changed.wait_timeout_while(waiting, STALL, is_still);
-            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
-            if waiting.writes == before || waiting.bytes.len() + len <= MOST {
-                return waiting;
+            let is_still = |now: &mut Waiting| now.writes == before && is_late(now);
+            let waited = self.changed.wait_timeout_while(waiting, time, is_still);
+            let (now, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            waiting = now;
+            if timeout.timed_out() {
+                break;
             }
         }
+        waiting
     }
 }
 
@@ -204,6 +221,7 @@ impl LineWriter {
             start: start_thread,
             has_thread: false,
             is_stuck: false,
+            end: None,
         }
     }
 
@@ -215,10 +233,8 @@ impl LineWriter {
     /// Writes a line, or has it wait; false where there is no place for it.
     pub(super) fn write(&mut self, line: &[u8]) -> bool {
         let mut waiting = self.queue.lock();
-        if !self.has_thread && !waiting.bytes.is_empty() {
-            let left = self.access.write_some(&waiting.bytes).map_or(0, <[u8]>::len);
-            let written = waiting.bytes.len() - left;
-            waiting.bytes.drain(..written);
+        if !self.has_thread {
+            waiting.write_some(&mut self.access);
         }
         let mut rest = line;
         if waiting.is_idle() {
@@ -230,7 +246,8 @@ impl LineWriter {
         self.is_stuck &= waiting.bytes.len() > MOST / 2;
         if waiting.bytes.len() + rest.len() > MOST {
             if !self.is_stuck && self.has_thread {
-                waiting = self.queue.wait_for_room(waiting, rest.len());
+                let is_full = |waiting: &Waiting| waiting.bytes.len() + rest.len() > MOST;
+                waiting = self.queue.wait_while(waiting, STALL, None, &is_full);
             }
             // A line that is longer than the queue has a place in an empty one.
             self.is_stuck = waiting.bytes.len() + rest.len() > MOST && !waiting.bytes.is_empty();
@@ -251,13 +268,16 @@ impl LineWriter {
         waits
     }
 
-    /// Waits for what is to be written, for a limited time; whether it is all written.
-    pub(super) fn finish(&self) -> bool {
+    /// Waits for what is to be written, for a limited time from the first call on; whether it is all
+    /// written.
+    pub(super) fn finish(&mut self) -> bool {
+        let end = *self.end.get_or_insert_with(|| Instant::now() + LONGEST);
         let mut waiting = self.queue.lock();
         if self.has_thread {
-            let is_late = |waiting: &mut Waiting| !waiting.is_idle();
-            let waited = self.queue.changed.wait_timeout_while(waiting, PATIENCE, is_late);
-            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let is_late = |waiting: &Waiting| !waiting.is_idle();
+            waiting = self.queue.wait_while(waiting, PATIENCE, Some(end), &is_late);
+        } else {
+            waiting.write_some(&mut self.access);
         }
         waiting.is_idle()
     }
@@ -322,14 +342,19 @@ mod tests {
         assert_eq!(reader.join().unwrap().unwrap(), line);
     }
 
-    /// A machine without room for a thread, and a stderr that takes a part of a line.
-    #[test]
-    fn a_line_that_is_begun_is_never_cut() {
-        let (mut reader, writer) = io::pipe().unwrap();
+    /// Lines into a pipe, on a machine without room for a thread.
+    fn without_thread() -> (io::PipeReader, LineWriter) {
+        let (reader, writer) = io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&writer, true).unwrap();
         let own = File::from(std::os::fd::OwnedFd::from(writer));
         let access = StderrAccess::Reopened(own);
-        let mut lines = LineWriter { access, start: |_| false, ..LineWriter::new() };
+        (reader, LineWriter { access, start: |_| false, ..LineWriter::new() })
+    }
+
+    /// A stderr that takes a part of a line.
+    #[test]
+    fn a_line_that_is_begun_is_never_cut() {
+        let (mut reader, mut lines) = without_thread();
         let line = |letter: u8| [vec![letter; 99_999], b"\n".to_vec()].concat();
         assert!(lines.write(&line(b'a')), "its rest waits");
         assert!(!lines.write(&line(b'b')), "there is no place for another");
@@ -340,6 +365,18 @@ mod tests {
         assert_eq!(read, line(b'a'));
         reader.read_exact(&mut read[..2]).unwrap();
         assert_eq!(read[..2], *b"c\n");
+    }
+
+    #[test]
+    fn the_end_tries_once_more_to_write_where_no_thread_does() {
+        let (mut reader, mut lines) = without_thread();
+        assert!(lines.write(&[b'x'; 100_000]), "its rest waits");
+        assert!(!lines.finish(), "the pipe is full");
+        let mut read = vec![0; 100_000];
+        reader.read_exact(&mut read[..50_000]).unwrap();
+        assert!(lines.finish());
+        reader.read_exact(&mut read[50_000..]).unwrap();
+        assert_eq!(read, [b'x'; 100_000]);
     }
 
     #[test]
