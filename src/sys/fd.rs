@@ -87,11 +87,11 @@ pub fn open_to_write(path: &Path) -> io::Result<Option<OwnedFd>> {
 }
 
 /// The same, but a file that is not there is created for its owner alone, and one that is there is
-/// emptied, and stays locked for this process.
+/// emptied, and stays locked while it is open.
 ///
 /// # Errors
-/// As those of [`open_to_write`]; `ErrorKind::Other` also for a file that another process has opened by
-/// this function and writes to.
+/// As those of [`open_to_write`]; `ErrorKind::Other` also for a file that another process has locked, as
+/// one does that has opened it by this function.
 pub fn create_to_write(path: &Path) -> io::Result<Option<OwnedFd>> {
     let Some((file, found)) = open_with(path, OFlags::CREATE)? else { return Ok(None) };
     // Not by O_TRUNC, which would have emptied a file that is refused.
@@ -121,13 +121,36 @@ fn open_with(path: &Path, flags: OFlags) -> io::Result<Option<(File, Metadata)>>
 
 /// Locks a file against other processes that do the same: two that write from the start of one file leave
 /// neither's text whole. By fcntl(2), so that who runs this program under flock(1) is not in its way.
-fn claim(file: &std::fs::File) -> io::Result<()> {
-    use rustix::io::Errno;
-    match rustix::fs::fcntl_lock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Err(Errno::AGAIN | Errno::ACCESS) => Err(io::Error::other("another process writes to it")),
+fn claim(file: &File) -> io::Result<()> {
+    match lock(file).map_err(|error| error.raw_os_error()) {
+        Err(Some(libc::EAGAIN | libc::EACCES)) => {
+            Err(io::Error::other("another process has locked it"))
+        }
         // A file system without locks is no reason not to write.
         _ => Ok(()),
     }
+}
+
+/// Locks all of a file for its description: a lock of the process would go as soon as the process closes
+/// any descriptor of that file, such as one that has read it (fcntl(2)).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn lock(file: &File) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    // SAFETY: numbers only, for which 0 is valid: from the start of the file to its end, of no process.
+    let mut whole: libc::flock64 = unsafe { std::mem::zeroed() };
+    whole.l_type = libc::F_WRLCK as _;
+    // SAFETY: the call reads `whole`, which outlives it.
+    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const whole) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Locks all of a file for this process.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn lock(file: &File) -> io::Result<()> {
+    let exclusive = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+    Ok(rustix::fs::fcntl_lock(file, exclusive)?)
 }
 
 /// Opens a file to add to it, by whole writes. One that is not there is created for its owner alone.
@@ -277,6 +300,22 @@ mod tests {
         }
         let error = create_to_write(&link).unwrap_err();
         assert_eq!(error.to_string(), "it is a symbolic link of another user");
+    }
+
+    /// Also where this process has opened and closed the file beside it.
+    #[test]
+    fn a_file_that_is_written_to_is_locked_until_it_is_closed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let file = create_to_write(&path).unwrap();
+        drop(File::open(&path).unwrap());
+        let error = create_to_write(&path).unwrap_err();
+        assert_eq!(error.to_string(), "another process has locked it");
+        drop(file);
+        // The child of another test may have the file until it execs.
+        while create_to_write(&path).is_err() {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

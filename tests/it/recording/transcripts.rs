@@ -191,7 +191,7 @@ fn a_file_that_another_run_records_to_is_refused_and_left_alone() {
     let mut server = wirecat(["tcp-serve", "--record", &file, "127.0.0.1:0"]).start();
     let address = server.address();
     let ended = wirecat(["tcp-connect", "--send", "one\n", "--record", &file, &address]).run();
-    ended.code(7).says("another process writes to it");
+    ended.code(7).says("another process has locked it");
     wirecat(["tcp-connect", "--send", "two\n", &address]).run().code(0);
     server.signal(libc::SIGTERM);
     server.wait().code(0);
