@@ -9,6 +9,8 @@ use crate::kind::Kind;
 
 /// Most fields of a reply.
 const FIELDS: usize = 64;
+/// A password that is shorter may stand in a reply by chance: it counts as a word only.
+const LEAST: usize = 4;
 
 /// What is asked of an HTTP proxy: one request, and replies of 1xx up to the one that counts.
 pub(super) struct ConnectDialogue {
@@ -26,17 +28,19 @@ impl ConnectDialogue {
         Some(BASE64.encode(&[user, b":", password].concat()))
     }
 
-    /// Whether a reply repeats the password, which belongs into no event and no log.
-    fn repeats_password(&self, reason: &str) -> bool {
+    /// A reply without the password, which belongs in no event and no log.
+    fn masked(&self, reason: &str) -> String {
         let password = self.hop.login().map(|(_, password)| String::from_utf8_lossy(password));
-        let mut secrets = [self.login(), password.map(Into::into)].into_iter().flatten();
-        secrets.any(|secret| !secret.is_empty() && reason.contains(&secret))
+        match password.filter(|password| !password.is_empty()) {
+            Some(password) => masked(reason, &[&self.login().unwrap_or_default(), &password]),
+            None => reason.to_owned(),
+        }
     }
 
     #[cold]
     fn refusal(&self, code: u16, reason: &str) -> HandshakeError {
-        let reason = if self.repeats_password(reason) { "(with the password)" } else { reason };
-        let words = format!("answers: {}", quoted(format!("{code} {reason}").as_bytes()));
+        let said = format!("{code} {}", self.masked(reason));
+        let words = format!("answers: {}", quoted(said.as_bytes()));
         match code {
             407 => self.hop.unauthorised(&words),
             401 | 403 | 405 | 451 => self.hop.fails(Kind::ProxyDenied, &words),
@@ -57,6 +61,32 @@ impl ConnectDialogue {
             _ => error,
         }
     }
+}
+
+/// A text with each secret in it replaced, the first of them where two begin at one place.
+fn masked(text: &str, secrets: &[&str]) -> String {
+    let goes_on = |next: Option<char>| next.is_some_and(char::is_alphanumeric);
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let before = shown.chars().next_back();
+        let behind = secrets.iter().find_map(|secret| {
+            let behind = rest.strip_prefix(secret)?;
+            let is_word = !goes_on(before) && !goes_on(behind.chars().next());
+            (secret.len() >= LEAST || is_word).then_some(behind)
+        });
+        match behind {
+            Some(behind) => {
+                shown.push_str("***");
+                rest = behind;
+            }
+            None => {
+                shown.push(next);
+                rest = rest.get(next.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    shown
 }
 
 impl Dialogue for ConnectDialogue {
@@ -90,5 +120,30 @@ impl Dialogue for ConnectDialogue {
 
     fn ends(&mut self, (_, local): Ends) -> Ends {
         (self.hop.target.endpoint(), local)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_masked_and_other_words_are_kept() {
+        for (text, secret, shown) in [
+            ("Access denied by a rule", "a", "Access denied by *** rule"),
+            ("bad password 'a'", "a", "bad password '***'"),
+            ("banana", "a", "banana"),
+            ("a", "a", "***"),
+            ("abc abcd 1abc", "abc", "*** abcd 1abc"),
+            ("joe:secret, xsecretx", "secret", "joe:***, x***x"),
+            ("secretsecret", "secret", "******"),
+            ("Basic am9lOnNlY3JldA== is wrong", "secret", "Basic *** is wrong"),
+            // A part of what is masked anyway.
+            ("Basic am9lOnNlY3JldA==", "am9l", "Basic ***"),
+            ("é wide", "é", "*** wide"),
+            ("", "secret", ""),
+        ] {
+            assert_eq!(masked(text, &["am9lOnNlY3JldA==", secret]), shown, "{text:?} {secret:?}");
+        }
     }
 }
