@@ -90,19 +90,20 @@ pub(super) fn option() -> Arg {
 
 /// What a command line asks for that clap refuses, because it asks for help.
 pub(super) fn asked(words: &[OsString]) -> Option<(String, Size)> {
-    // clap finds the words that ask for it; this has it print what it has found.
+    // clap finds the words that ask for it; this has it print what it has found. A terminal may be too
+    // narrow for two words on one line, and a name is not broken.
     let mark = |command: Command| {
         let name = command.get_name().to_owned();
-        let long = format!("full {name}");
+        let long = format!("full:{name}");
         command
             .help_template("{after-help}")
-            .after_help(format!("brief {name}"))
+            .after_help(format!("brief:{name}"))
             .after_long_help(long)
     };
     let error = mark(Cli::command().mut_subcommands(mark)).try_get_matches_from(words).err()?;
     let text =
         if error.kind() == ErrorKind::DisplayHelp { error.to_string() } else { return None };
-    let (size, name) = text.trim().split_once(' ')?;
+    let (size, name) = text.trim().split_once(':')?;
     Some((name.to_owned(), if size == "brief" { Size::Brief } else { Size::Full }))
 }
 

@@ -42,6 +42,17 @@ fn the_help_is_as_it_was_agreed() {
     }
 }
 
+/// However narrow the terminal is, the help is that of the command.
+#[test]
+fn no_width_has_the_help_of_another_command() {
+    for columns in ["0", "1", "13"] {
+        let text = help(&["tcp-serve"], columns);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let usage = words.windows(3).any(|found| found == ["Usage:", "wirecat", "tcp-serve"]);
+        assert!(usage, "COLUMNS={columns}: {text}");
+    }
+}
+
 /// A screen of a terminal has what one needs first.
 #[test]
 fn the_short_help_fits_a_screen() {
