@@ -129,7 +129,7 @@ module completions {
     --count(-c): string       # Stop after N messages received
     -O: string@"nu-complete wirecat tcp-connect socket_option" # Set a socket option
     --version(-V)             # Print version
-    address?: string          # Where to connect to
+    ...addresses: string      # Where to connect to
   ]
 
   def "nu-complete wirecat tcp-serve slow" [] {

@@ -222,7 +222,7 @@ fn join(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
     #[cfg(feature = "tls")]
     if let Some(name) = args.tls.client.name() {
         let to = (&mut routes, &mut common);
-        args.tls.trust.apply(name, &args.tls.identity, Some(&address), to)?;
+        args.tls.trust.apply(name, &args.tls.identity, std::slice::from_ref(&address), to)?;
     }
     let route = route(address, &routes)?;
     Ok(ChatConfig::Join(Box::new(JoinConfig {

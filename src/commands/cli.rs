@@ -178,7 +178,13 @@ impl Parsed {
         // defaults.
         let mut command = Cli::command();
         let matches = command.try_get_matches_from_mut(words)?;
-        Ok(Self { cli: Cli::from_arg_matches(&matches)?, command, matches })
+        let cli = Cli::from_arg_matches(&matches)?;
+        if let CliCommand::TcpConnect(args) = &cli.command
+            && let Some(word) = args.extra_address()
+        {
+            return Err(usage::superfluous(&mut command, "tcp-connect", word));
+        }
+        Ok(Self { cli, command, matches })
     }
 
     /// Whether all options that were typed can apply.

@@ -65,7 +65,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure>
     #[cfg(feature = "tls")]
     if let Some(name) = args.tls.client.name() {
         let to = (&mut options, &mut common);
-        args.tls.trust.apply(name, &args.tls.identity, Some(&address), to)?;
+        args.tls.trust.apply(name, &args.tls.identity, std::slice::from_ref(&address), to)?;
     }
     Ok(Ping {
         common,

@@ -1,11 +1,11 @@
 //! `tcp-connect`: one connection, to stdin and stdout or to a program.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{InputForm, ReplayArgs, ReportArgs};
+use super::args::{InputForm, ReplayArgs, ReportArgs, parse_addresses};
 use super::launch::Launch;
 use super::listening::ListenArgs;
 use super::names::Side;
@@ -33,10 +33,10 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// `tcp-connect`
 #[derive(Args, Clone, Debug)]
 pub struct ConnectArgs {
-    /// Where to connect to (see Addresses); not needed with --input commands or json, where
-    /// {"connect":ADDR} names one
+    /// Where to connect to (see Addresses), with -z one after the other; not needed with --input commands
+    /// or json, where {"connect":ADDR} names one
     #[arg(value_name = "ADDR", required_unless_present = "input")]
-    pub address: Option<OsString>,
+    pub addresses: Vec<OsString>,
     /// What both stream commands take.
     #[command(flatten)]
     pub stream: StreamArgs,
@@ -95,6 +95,16 @@ pub struct ConnectArgs {
     pub report: ReportArgs,
 }
 
+impl ConnectArgs {
+    /// An ADDR too many: `-z` alone takes several, and not a host and its port.
+    pub(super) fn extra_address(&self) -> Option<&OsStr> {
+        let [first, extra, ..] = self.addresses.as_slice() else { return None };
+        let address = Address::try_from(first.as_os_str());
+        let is_whole = address.is_ok_and(|address| address.check_connect().is_ok());
+        (!(self.probe && is_whole)).then_some(extra.as_os_str())
+    }
+}
+
 /// The configuration of `tcp-connect`.
 ///
 /// # Errors
@@ -104,10 +114,10 @@ pub(super) fn config(args: &ConnectArgs, mut report: Settings) -> Result<Connect
     if args.probe {
         report.attention = Attention::Probe;
     }
-    let address = args.address.as_deref().map(Address::try_from).transpose()?;
-    address.as_ref().map_or(Ok(()), Address::check_connect)?;
+    let addresses: Vec<Address> = parse_addresses(&args.addresses)?;
+    addresses.iter().try_for_each(Address::check_connect)?;
     let stream = &args.stream;
-    if address.is_none() {
+    if addresses.is_empty() {
         check_without_address(stream)?;
     }
     // A proxy accepts before it knows that nobody stands behind it. To a plain -z it is open;
@@ -128,12 +138,15 @@ pub(super) fn config(args: &ConnectArgs, mut report: Settings) -> Result<Connect
     if let Some(name) = args.tls.name().or(args.starttls.map(|_| "")) {
         routes.starttls = args.starttls;
         let to = (&mut routes, &mut common);
-        args.trust.apply(name, &args.identity, address.as_ref(), to)?;
+        args.trust.apply(name, &args.identity, &addresses, to)?;
     }
-    let route = address.map(|address| stream::route(address, &routes)).transpose()?;
+    let all: Result<Vec<_>, _> =
+        addresses.into_iter().map(|address| stream::route(address, &routes)).collect();
+    let mut all = all?.into_iter();
     Ok(Connect {
         common,
-        route,
+        route: all.next(),
+        others: all.collect(),
         routes,
         dialing: Dialing { reconnect: args.reconnect, settle: args.settle.unwrap_or(settle) },
         probe: args.probe,

@@ -186,7 +186,12 @@ pub(super) fn config(args: &ServeArgs, mut report: Settings) -> Result<Serve, Fa
                 return Err(refuse("--forward", cause));
             }
             let identity = IdentityArgs { tls_cert: None, tls_key: None, ..args.identity.clone() };
-            args.trust.apply("", &identity, Some(address), (options, &mut common))?;
+            args.trust.apply(
+                "",
+                &identity,
+                std::slice::from_ref(address),
+                (options, &mut common),
+            )?;
             options.starttls = args.starttls;
         }
     }

@@ -142,12 +142,13 @@ impl TrustArgs {
         &self,
         name: &str,
         identity: &IdentityArgs,
-        address: Option<&Address>,
+        addresses: &[Address],
         (routes, common): (&mut RouteOptions, &mut Common),
     ) -> Result<(), Failure> {
         let mut pins = Pins::default();
         self.tls_pin.iter().for_each(|more| pins.extend(more));
-        let is_named = matches!(address, Some(Address::Inet { .. }) | None) || !name.is_empty();
+        let have_names = addresses.iter().all(|address| matches!(address, Address::Inet { .. }));
+        let is_named = have_names || !name.is_empty();
         if self.checks_name() && !is_named {
             return Err(refuse("--tls", "this kind of address has no host name: write --tls=NAME"));
         }

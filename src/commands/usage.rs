@@ -1,6 +1,6 @@
 //! A command line that clap refuses, as a failure like any other: one line of words, and a hint.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::builder::StyledStr;
@@ -67,6 +67,17 @@ impl Audience {
 #[cold]
 pub(super) fn report(error: &Error, line: &[OsString]) -> Status {
     launch::report_failure(&failure(error, line).into(), Audience::of_line(line))
+}
+
+/// The error of clap about one argument too many, where clap would take any number.
+pub(super) fn superfluous(root: &mut Command, command: &str, word: &OsStr) -> Error {
+    let mut error = Error::new(ErrorKind::UnknownArgument);
+    let word = word.to_string_lossy().into_owned();
+    error.insert(ContextKind::InvalidArg, ContextValue::String(word));
+    if let Some(command) = root.find_subcommand_mut(command) {
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(command.render_usage()));
+    }
+    error
 }
 
 /// The error of clap, in the form of all failures.

@@ -222,6 +222,8 @@ pub struct Connect {
     pub common: Common,
     /// Where to; without it, commands alone dial.
     pub route: Option<Route>,
+    /// Where to after that, with `-z`.
+    pub others: Vec<Route>,
     /// How connections are made that commands ask for.
     pub routes: RouteOptions,
     /// What counts as a connection.

@@ -117,3 +117,58 @@ fn what_speaks_of_data_is_refused() {
     let ended = wirecat(["tcp-connect", "-z", "--output", "json", "127.0.0.1:1"]).run().code(4);
     assert!(ended.text().contains(r#""code":4"#), "{}", ended.text());
 }
+
+/// SPEC 7: several ADDRs are all waited for, and what follows comes behind the last of them.
+#[test]
+fn several_peers_are_all_waited_for() {
+    let [(_one, first), (_two, second)] = [(); 2].map(|()| listener());
+    let asked = ["tcp-connect", "-z", "-v", &first, &second];
+    let ended = wirecat(asked).run().code(0);
+    ended.says(&format!("connected tcp {first} ")).says(&format!("connected tcp {second} "));
+    let script = ["--", "sh", "-c", "echo $WIRECAT_ADDR"];
+    let ended = wirecat(["tcp-connect", "-z", &first, &second].into_iter().chain(script)).run();
+    assert_eq!(ended.code(0).text(), format!("{second}\n"));
+}
+
+/// The first one that is not there is the cause, and those behind it are not asked.
+#[test]
+fn one_of_several_peers_that_is_not_there_is_named() {
+    let (last, behind) = listener();
+    let (_first, first) = listener();
+    let nobody = RefusingPort::new();
+    for wait in [&[][..], &["--wait", "300ms"]] {
+        let asked = ["tcp-connect", "-z", &first, &nobody.address, &behind];
+        let ended = wirecat(asked.into_iter().chain(wait.iter().copied())).run().code(4);
+        ended.says(&format!("cannot connect to {}: connection refused", nobody.address));
+    }
+    last.set_nonblocking(true).unwrap();
+    assert!(last.accept().is_err(), "it was asked");
+}
+
+/// One that comes up late is waited for behind one that is up already.
+#[test]
+fn the_second_of_two_peers_may_come_late() {
+    let folder = crate::support::tempdir().unwrap();
+    let path = folder.path().join("late");
+    let (_first, first) = listener();
+    let late = format!("unix:{}", path.display());
+    let mut probe = wirecat(["tcp-connect", "-z", "--wait", "60", &first, &late]).start();
+    probe.wait_for("retry in");
+    let _listener = UnixListener::bind(&path).unwrap();
+    probe.wait().code(0);
+}
+
+/// Without -z there is one connection, and a port of its own is a habit of nc.
+#[test]
+fn a_connection_has_one_address() {
+    for (words, hint) in [
+        ("tcp-connect 127.0.0.1:1 127.0.0.1:2", "its usage is `wirecat tcp-connect"),
+        ("tcp-connect -z localhost 80", "`wirecat tcp-connect -z localhost:80`"),
+        ("tcp-connect -z 127.0.0.1 80", "`wirecat tcp-connect -z 127.0.0.1:80`"),
+    ] {
+        let ended = wirecat(words.split(' ')).run().code(2);
+        ended.says("it is one argument too many").says(hint);
+    }
+    let ended = wirecat("tcp-connect -z 127.0.0.1:1 localhost".split(' ')).run().code(2);
+    ended.says("localhost");
+}

@@ -33,7 +33,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::children::Program;
-use super::config::{Common, Dialing, Handling, Replay, Route, Wire};
+use super::config::{Common, Handling, Replay, Wire};
 use super::console::Message;
 use super::core::Core;
 use super::streams::{Context, EndMode, Flow, NewConnection, Redial};
@@ -48,7 +48,8 @@ use crate::recording::Role;
 use proxy::Proxy;
 use replay::Playback;
 use save::Save;
-use stdio::{Discard, Hub, PortProbe, Reply, Stdio};
+pub(super) use stdio::PortProbe;
+use stdio::{Discard, Hub, Reply, Stdio};
 
 /// The end of a connection that cannot be served, because of this machine.
 const UNSERVED: CloseReason = CloseReason::new(Cause::Error, Detail::Local);
@@ -310,13 +311,13 @@ pub(super) fn of(
 pub(super) fn of_client(
     replay: Option<&Replay>,
     exec: Option<Program>,
-    probe: Option<(Option<&Route>, Dialing)>,
+    probe: Option<PortProbe>,
 ) -> Box<dyn StreamService> {
     match (replay, exec) {
         (Some(replay), _) => Box::new(Playback::new(replay, Role::Connected)),
         (None, Some(program)) => Box::new(Proxy::exec(program)),
         (None, None) => match probe {
-            Some((route, dialing)) => Box::new(PortProbe::new(route, dialing)),
+            Some(probe) => Box::new(probe),
             None => Box::new(Stdio),
         },
     }

@@ -2,6 +2,7 @@
 //! all others (`--hub`); a fixed answer to each message or on accept (`--reply`); and nothing of it at
 //! all (`--discard`, `-z`).
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -9,11 +10,12 @@ use bytes::{Bytes, BytesMut};
 use super::{MessageEncoder, Profile, Stdin, StreamService};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::Id;
+use crate::event_loop::{End, Id};
 use crate::kind::Kind;
 use crate::sessions::config::{Dialing, Route};
 use crate::sessions::console::Message;
-use crate::sessions::streams::{Context, Flow};
+use crate::sessions::core::Core;
+use crate::sessions::streams::{Context, Flow, Redial};
 
 /// stdin to all, all to stdout.
 pub(super) struct Stdio;
@@ -137,29 +139,32 @@ impl StreamService for Discard {
     fn message(&mut self, _context: &mut Context<'_>, _id: Id, _message: &Message<'_>) {}
 }
 
-/// `-z`: all that is asked is whether there is a connection.
-pub(super) struct PortProbe {
-    /// What was asked for, where that is not an address.
-    name: Option<String>,
+/// `-z`: all that is asked is whether there is a connection, or one by each route.
+pub(in crate::sessions) struct PortProbe {
+    /// What is asked for next, where that is not an address.
+    names: VecDeque<Option<String>>,
     /// How long a connection has to stand.
     settle: Duration,
 }
 
 impl PortProbe {
-    pub(super) fn new(route: Option<&Route>, dialing: Dialing) -> Self {
-        let name = route.and_then(|route| route.address.name());
-        Self { name, settle: dialing.settle }
+    pub(in crate::sessions) fn new<'a>(
+        routes: impl Iterator<Item = &'a Route>,
+        dialing: Dialing,
+    ) -> Self {
+        let names = routes.map(|route| route.address.name()).collect();
+        Self { names, settle: dialing.settle }
     }
 
     /// `open HOST:PORT in 1.2 ms`: how long the connection took that was made.
-    fn answer(&self, context: &Context<'_>, id: Id) -> String {
+    fn answer(&self, context: &Context<'_>, id: Id, name: Option<String>) -> String {
         let (table, now) = (&context.streams.table, context.pool.now());
         let peer = table.get(id).map(|one| one.peer.to_string()).unwrap_or_default();
         let took = context.pool.traffic(id).map_or(Duration::ZERO, |traffic| {
             now.saturating_duration_since(traffic.opened).saturating_sub(self.settle)
         });
         let millis = took.as_secs_f64() * 1e3;
-        match &self.name {
+        match name {
             Some(name) => format!("open {name} ({peer}) in {millis:.1} ms"),
             None => format!("open {peer} in {millis:.1} ms"),
         }
@@ -172,13 +177,20 @@ impl StreamService for PortProbe {
     }
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {
+        let name = self.names.pop_front().flatten();
         if context.core.console.reporter.answers_alone() {
-            let answer = self.answer(context, id);
+            let answer = self.answer(context, id, name);
             context.core.console.show_answer(context.pool, &answer);
         }
-        // First: in a run that is ending no connection is dialed again.
-        context.core.begin_ending(context.pool);
+        if self.names.is_empty() {
+            // First: in a run that is ending no connection is dialed again.
+            context.core.begin_ending(context.pool);
+        }
         context.pool.abort(id, CloseReason::HOST);
+    }
+
+    fn redial(&self, _core: &Core, _reconnects: bool, _end: &End) -> Redial {
+        if self.names.is_empty() { Redial::Never } else { Redial::AtOnce }
     }
 
     fn message(&mut self, _context: &mut Context<'_>, _id: Id, _message: &Message<'_>) {}

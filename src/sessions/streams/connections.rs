@@ -112,7 +112,9 @@ impl StreamSession {
         if let Some(dialer) = &mut self.streams.dialer {
             dialer.on_connected(&peer, &ids);
         }
-        self.core.ready(pool, &locals, &peer);
+        if self.streams.dialer.as_ref().is_none_or(|dialer| !dialer.has_more_routes()) {
+            self.core.ready(pool, &locals, &peer);
+        }
         // All are in the table before the first one begins: probes are spread over their number.
         ids.into_iter().for_each(|id| self.begin(pool, id, Origin::Dialed));
     }

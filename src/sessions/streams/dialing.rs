@@ -2,6 +2,7 @@
 
 mod others;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -71,8 +72,12 @@ pub(crate) struct Dialer {
     phase: DialPhase,
     connector: Connector,
     route: Route,
+    /// Where the next connections go, one after the other.
+    routes: VecDeque<Route>,
     /// `--wait`: how long to go on trying.
     patience: Option<Duration>,
+    /// When that began, for all routes together.
+    since: Instant,
     others: Others,
     dialing: Dialing,
     /// What no connection has sent yet, message by message where there are messages.
@@ -107,7 +112,9 @@ impl Dialer {
             phase: DialPhase::Idle,
             connector: Connector::of_client(route.clone(), patience, dialing, now),
             route,
+            routes: VecDeque::new(),
             patience,
+            since: now,
             dialing,
             others: Others::default(),
             carried: Vec::new(),
@@ -121,6 +128,16 @@ impl Dialer {
     pub(crate) fn with_count(mut self, count: usize) -> Self {
         self.others.count = count.saturating_sub(1);
         self
+    }
+
+    /// Makes a connection by each of these routes afterwards, within the same patience.
+    pub(crate) fn followed_by(self, routes: Vec<Route>) -> Self {
+        Self { routes: routes.into(), ..self }
+    }
+
+    /// Whether a connection by another route is to follow.
+    pub(super) fn has_more_routes(&self) -> bool {
+        !self.routes.is_empty()
     }
 
     /// Makes the first attempt.
@@ -153,12 +170,18 @@ impl Dialer {
         dialed
     }
 
-    /// Makes the next connection of several, with new patience.
+    /// Makes the next connection of several: by the next route with the patience that is left, or by the
+    /// same one with new patience.
     pub(super) fn dial_next(&mut self, pool: &mut Pool) -> Dialed {
         debug_assert_eq!(self.phase, DialPhase::Over, "one connection after the other");
-        let mut next =
-            Connector::of_client(self.route.clone(), self.patience, self.dialing, pool.now());
-        next.spent = self.connector.spent;
+        let (mut patience, mut spent) = (self.patience, self.connector.spent);
+        if let Some(route) = self.routes.pop_front() {
+            let passed = pool.now().saturating_duration_since(self.since);
+            patience = patience.map(|all| all.saturating_sub(passed));
+            (self.route, spent) = (route, false);
+        }
+        let mut next = Connector::of_client(self.route.clone(), patience, self.dialing, pool.now());
+        next.spent = spent;
         self.connector = next;
         self.dial(pool)
     }

@@ -24,7 +24,7 @@ use crate::sessions::console::{Console, OpenTraffic};
 use crate::sessions::core::{Core, GRACE, NOTE_AFTER, SIGNALLED};
 use crate::sessions::input::InputReader;
 use crate::sessions::ready;
-use crate::sessions::services::{self, Losses, MessageEncoder, StreamService};
+use crate::sessions::services::{self, Losses, MessageEncoder, PortProbe, StreamService};
 use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
 
@@ -68,11 +68,12 @@ impl StreamSession {
 
     /// `tcp-connect`: a session that dials, or waits for commands that name an address.
     pub fn connect(pool: &Pool, config: Connect, console: Console, input: InputReader) -> Self {
-        let Connect { common, route, routes, dialing, probe, exec, replay } = config;
-        let probed = probe.then_some((route.as_ref(), dialing));
+        let Connect { common, route, others, routes, dialing, probe, exec, replay } = config;
+        let probed = probe.then(|| PortProbe::new(route.iter().chain(&others), dialing));
         let backlog = Backlog::of_client(&common.wire, &input, exec.as_ref());
         let service = services::of_client(replay.as_ref(), exec, probed);
-        let dialer = route.map(|route| Dialer::new(route, common.limits.wait, dialing, pool.now()));
+        let first = |route| Dialer::new(route, common.limits.wait, dialing, pool.now());
+        let dialer = route.map(|route| first(route).followed_by(others));
         let mut openings = Openings::new(routes, dialing.settle);
         openings.is_unbound = dialer.is_none();
         let core = Core::new(common, console, input);

@@ -93,5 +93,6 @@ pub(super) fn route() -> Route {
 /// A client that dials by the network.
 pub(super) fn client(common: Common, dialing: Dialing) -> Connect {
     let (route, routes) = (Some(route()), RouteOptions::default());
-    Connect { common, route, routes, dialing, probe: false, exec: None, replay: None }
+    let others = Vec::new();
+    Connect { common, route, others, routes, dialing, probe: false, exec: None, replay: None }
 }

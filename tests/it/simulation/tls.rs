@@ -158,6 +158,7 @@ impl TlsClient {
         });
         let config = Connect {
             common,
+            others: Vec::new(),
             route: Some(route),
             routes: RouteOptions::default(),
             dialing: Dialing::default(),
