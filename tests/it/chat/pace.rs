@@ -18,7 +18,7 @@ fn host(args: &[&str]) -> (Running, String) {
 fn lines_that_wait_are_shown_and_control_c_does_not_wait_for_them() {
     let (_host, address) = host(&[]);
     let mut person = Person::chat(&format!("--nick ann {address}")).go();
-    person.sees("ann");
+    person.sees("1 here");
     person.pastes(&"a line\n".repeat(200));
     person.types("\r");
     person.sees("lines waiting");
@@ -32,7 +32,7 @@ fn lines_that_wait_are_shown_and_control_c_does_not_wait_for_them() {
 #[test]
 fn the_user_of_a_host_leaves_at_once_too() {
     let mut person = Person::chat("--host --nick ann 127.0.0.1:0").go();
-    person.sees("ann");
+    person.sees("1 here");
     person.pastes(&"a line\n".repeat(200));
     person.types("\r");
     person.sees("lines waiting");
@@ -42,10 +42,11 @@ fn the_user_of_a_host_leaves_at_once_too() {
 
 #[test]
 fn what_a_screen_takes_has_a_bound() {
-    // At one line a second what is said stays on the screen for a while.
+    // Once it takes part, a member sends some lines at once, and then one a second: what is said behind
+    // those stays on the screen for a while.
     let (_host, address) = host(&["--flood-limit", "1"]);
     let mut person = Person::chat(&format!("--nick ann {address}")).go();
-    person.sees("ann");
+    person.sees("1 here");
     for _ in 0..15 {
         person.pastes(&"a line\n".repeat(100));
         person.types("\r");
@@ -61,7 +62,7 @@ fn nothing_is_sent_behind_a_farewell_that_waits() {
     let mut host = wirecat(["chat", "--host", "127.0.0.1:0"]).piped().start();
     let address = host.address();
     let mut person = Person::chat(&format!("--nick ann {address}")).go();
-    person.sees("ann");
+    person.sees("2 here");
     person.pastes(&"a line\n".repeat(30));
     person.types("\r");
     person.sees("lines waiting");
