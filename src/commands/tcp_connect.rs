@@ -116,6 +116,11 @@ pub(super) fn config(args: &ConnectArgs, mut report: Settings) -> Result<Connect
     }
     let addresses: Vec<Address> = parse_addresses(&args.addresses)?;
     addresses.iter().try_for_each(Address::check_connect)?;
+    let mut inherited = addresses.iter().filter(|address| matches!(address, Address::Fd(_)));
+    if inherited.next().is_some() && inherited.next().is_some() {
+        // The second may be the number of the first, and by then that of a socket of this process.
+        return Err(refuse("-z", "of several ADDRs one may be an inherited socket"));
+    }
     let stream = &args.stream;
     if addresses.is_empty() {
         check_without_address(stream)?;

@@ -171,4 +171,6 @@ fn a_connection_has_one_address() {
     }
     let ended = wirecat("tcp-connect -z 127.0.0.1:1 localhost".split(' ')).run().code(2);
     ended.says("localhost");
+    let ended = wirecat("tcp-connect -z fd:3 127.0.0.1:1 fd:3".split(' ')).run().code(2);
+    ended.says("one may be an inherited socket");
 }
