@@ -70,6 +70,10 @@ impl ListenService {
     ) -> DatagramSession {
         let ListenSockets { open, reply, groups } = sockets;
         let families = open.iter().filter_map(|one| Some((one.is_v6?, one.id))).collect();
+        let admission = match config.first_peer {
+            true => PeerAdmission::of_first_peer(config.access),
+            false => PeerAdmission::new(config.access),
+        };
         let service = ListenService {
             statistics: Statistics::new(config.stats, config.max_loss, config.sequence),
             replies: Replies::new(config.to, config.reply, reply, families),
@@ -77,7 +81,7 @@ impl ListenService {
             exec: config.exec.map(PeerCommands::new),
             quitting: false,
             drain: InputDrain::default(),
-            admission: PeerAdmission::new(config.access, config.first_peer),
+            admission,
             interval: config.interval.filter(|_| config.stats),
             received: 0,
         };

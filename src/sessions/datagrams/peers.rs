@@ -15,14 +15,27 @@ use crate::sys::mmsg::{Arrival, ReturnPath, SenderAddress, SourceAddress};
 /// `--allow`, `--deny` and `--first-peer`.
 pub(crate) struct PeerAdmission {
     access: Access,
-    first_peer: bool,
-    /// The first peer, and the socket that it sent to.
-    chosen: Option<(Id, SenderAddress)>,
+    places: Places,
+}
+
+/// For how many peers there is a place.
+enum Places {
+    Many,
+    /// For the first one that comes.
+    One,
+    /// For none but this one, by the socket that it sent to.
+    Taken(Id, SenderAddress),
 }
 
 impl PeerAdmission {
-    pub(crate) fn new(access: Access, first_peer: bool) -> Self {
-        Self { access, first_peer, chosen: None }
+    /// Admits everybody from these addresses.
+    pub(crate) fn new(access: Access) -> Self {
+        Self { access, places: Places::Many }
+    }
+
+    /// Admits the first one of them.
+    pub(crate) fn of_first_peer(access: Access) -> Self {
+        Self { access, places: Places::One }
     }
 
     pub(crate) fn admits(&mut self, id: Id, from: &SenderAddress) -> bool {
@@ -31,11 +44,14 @@ impl PeerAdmission {
         {
             return false;
         }
-        if !self.first_peer {
-            return true;
+        match &self.places {
+            Places::Many => true,
+            Places::One => {
+                self.places = Places::Taken(id, from.clone());
+                true
+            }
+            Places::Taken(socket, peer) => *socket == id && peer == from,
         }
-        let chosen = self.chosen.get_or_insert_with(|| (id, from.clone()));
-        chosen.0 == id && chosen.1 == *from
     }
 }
 
@@ -243,7 +259,7 @@ mod tests {
     fn only_the_first_peer_on_its_socket_is_admitted() {
         let (first, other) = (Id::for_tests(1), Id::for_tests(2));
         let peer = |port| SenderAddress::Inet(([127, 0, 0, 1], port).into());
-        let mut admission = PeerAdmission::new(Access::default(), true);
+        let mut admission = PeerAdmission::of_first_peer(Access::default());
         for (id, port, expected) in
             [(first, 1, true), (first, 2, false), (other, 1, false), (first, 1, true)]
         {

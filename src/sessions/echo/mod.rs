@@ -77,7 +77,7 @@ impl EchoService {
             delay_queue: DelayQueue::new(config.delay),
             pending: IdMap::default(),
             sockets,
-            peers: PeerAdmission::new(config.access.clone(), false),
+            peers: PeerAdmission::new(config.access.clone()),
             unanswered: Unanswered::default(),
             joined,
             watch: InterfaceWatch::default(),
