@@ -9,6 +9,7 @@
 
 use super::console::Console;
 use super::core::Core;
+use super::session::Piece;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
@@ -81,12 +82,12 @@ impl ControlInput {
         self.lines.pending()
     }
 
-    /// Takes the next piece of stdin; `eof` marks the last one.
-    fn push(&mut self, piece: &[u8], eof: bool) {
+    /// Takes the next piece of stdin.
+    fn push(&mut self, piece: Piece<'_>) {
         // While commands are executed, none waits for its turn.
         self.waits = false;
-        self.lines.push(piece);
-        if eof {
+        self.lines.push(piece.bytes());
+        if piece.is_end() {
             self.lines.end();
         }
     }
@@ -115,22 +116,17 @@ impl Reader {
     }
 }
 
-/// Executes the commands of a piece of stdin; `eof` marks the last one. It stops at the
+/// Executes the commands of a piece of stdin. It stops at the
 /// first command that has to wait, and is called again when [`InputReader::resume`] finds some
 /// waiting.
 ///
 /// [`InputReader::resume`]: super::input::InputReader::resume
-pub(crate) fn execute_lines(
-    session: &mut impl Controllable,
-    pool: &mut Pool,
-    piece: &[u8],
-    eof: bool,
-) {
+pub(crate) fn execute_lines(session: &mut impl Controllable, pool: &mut Pool, piece: Piece<'_>) {
     let input = &mut session.core().input;
-    input.note_bytes(piece);
+    input.note_bytes(piece.bytes());
     let Some(control) = input.control() else { return };
-    control.push(piece, eof);
-    if eof {
+    control.push(piece);
+    if piece.is_end() {
         input.end();
     }
     while let Some((line, command)) = next_command(session) {

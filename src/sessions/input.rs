@@ -49,6 +49,7 @@ use self::mode::Mode;
 use self::throttle::Throttle;
 use super::config::{self, Common, InputSource};
 use super::control::ControlInput;
+use super::session::Piece;
 use super::timers;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, StdioKind};
@@ -294,10 +295,11 @@ impl InputReader {
         self.encoder.encode_alone(payload)
     }
 
-    /// Takes what was read of stdin, which gives no commands; `eof` marks the last piece.
+    /// Takes what was read of stdin, which gives no commands.
     /// Under `--rate` all of it waits until it is due, and the portion is empty. A long message may take
     /// more calls, for which [`InputReader::resume`] asks.
-    pub(crate) fn read<'a>(&mut self, piece: &'a [u8], eof: bool) -> Portion<'a> {
+    pub(crate) fn read<'a>(&mut self, piece: Piece<'a>) -> Portion<'a> {
+        let (piece, eof) = (piece.bytes(), piece.is_end());
         self.note_bytes(piece);
         // A stream without messages and without a throttle costs no copy.
         if matches!(self.mode, Mode::Plain) && self.encoder.is_plain() && self.throttle.is_none() {

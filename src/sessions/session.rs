@@ -28,6 +28,31 @@ pub enum ShutdownMode {
     Now(CloseReason),
 }
 
+/// What a source has brought: a connection, stdin, or the output of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    Bytes(&'a [u8]),
+    /// Nothing, and nothing follows.
+    End,
+    /// Nothing new: what it brought before, and had to wait, goes on.
+    Held,
+}
+
+impl<'a> Piece<'a> {
+    /// Its bytes, where it has any.
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::End | Self::Held => &[],
+        }
+    }
+
+    /// Whether it is the last one.
+    pub(crate) fn is_end(self) -> bool {
+        self == Self::End
+    }
+}
+
 /// An address that a session listens on, as it is reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Local {

@@ -16,6 +16,7 @@ use crate::protocol::relay::Source;
 use crate::protocol::text::number;
 use crate::sessions::console::Message;
 use crate::sessions::core::Core;
+use crate::sessions::session::Piece;
 use crate::sys::clock;
 
 /// What a read of stdin means to the chat.
@@ -162,21 +163,21 @@ impl Frontend {
     }
 
     /// Takes what was read from stdin.
-    pub(super) fn take_input(&mut self, core: &mut Core, bytes: &[u8], eof: bool) -> InputEvent {
+    pub(super) fn take_input(&mut self, core: &mut Core, piece: Piece<'_>) -> InputEvent {
         let mut event = match &mut self.display {
             Display::Screen(screen) => {
-                core.input.note_bytes(bytes);
-                screen.take_input(bytes, eof, MOST_WAITING.saturating_sub(self.waiting))
+                core.input.note_bytes(piece.bytes());
+                screen.take_input(piece, MOST_WAITING.saturating_sub(self.waiting))
             }
             Display::Plain(_) => {
-                let portion = core.input.read(bytes, eof);
+                let portion = core.input.read(piece);
                 let line = |message: &[u8]| message.strip_suffix(b"\n").unwrap_or(message).to_vec();
                 let lines = portion.batch.messages().map(line).collect();
                 let failure = portion.end.and_then(Result::err);
                 InputEvent { lines, failure, ..InputEvent::default() }
             }
         };
-        if eof {
+        if piece.is_end() {
             core.input.end();
         }
         let is_screen = matches!(self.display, Display::Screen(_));
@@ -186,7 +187,7 @@ impl Frontend {
         }
         // A stdin that is empty from the start means no user who could leave.
         let input = core.input.progress();
-        let is_left = eof && (input.source == Source::Terminal || !input.empty);
+        let is_left = piece.is_end() && (input.source == Source::Terminal || !input.empty);
         event.is_over = event.leaves || is_left;
         event
     }
@@ -195,11 +196,11 @@ impl Frontend {
     pub(super) fn pass_input(
         &mut self,
         core: &mut Core,
-        (bytes, eof): (&[u8], bool),
+        piece: Piece<'_>,
         dialect: Dialect,
         pass: &mut dyn FnMut(&[u8]),
     ) -> InputEvent {
-        let event = self.take_input(core, bytes, eof);
+        let event = self.take_input(core, piece);
         for line in &event.lines {
             self.echo(&dialect.parse_typed(&readable(line)));
             core.count_sent(1);

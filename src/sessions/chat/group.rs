@@ -23,7 +23,7 @@ use crate::sessions::datagrams::{
     DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, UnsentDatagram,
 };
 use crate::sessions::input::InputReader;
-use crate::sessions::session::ShutdownMode;
+use crate::sessions::session::{Piece, ShutdownMode};
 use crate::sessions::timers;
 use crate::sockets::datagram::is_of_this_machine;
 use crate::sys::mmsg::{Arrival, ReturnPath, SenderAddress, SourceAddress};
@@ -158,10 +158,10 @@ impl DatagramService for GroupService {
         self.advance(context);
     }
 
-    fn input(&mut self, context: &mut DatagramContext<'_>, bytes: &[u8], eof: bool) {
+    fn input(&mut self, context: &mut DatagramContext<'_>, piece: Piece<'_>) {
         let (room, dialect) = (&mut self.group_room, Dialect::Lines);
         let mut pass = |line: &[u8]| room.input(line);
-        let event = self.frontend.pass_input(context.core, (bytes, eof), dialect, &mut pass);
+        let event = self.frontend.pass_input(context.core, piece, dialect, &mut pass);
         if event.interrupts {
             return context.end(ShutdownMode::GiveUp(SIGNALLED));
         }

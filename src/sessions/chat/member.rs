@@ -22,7 +22,7 @@ use crate::sessions::console::{Console, Message};
 use crate::sessions::core::{Core, SIGNALLED};
 use crate::sessions::input::InputReader;
 use crate::sessions::services::{Breach, Losses, Profile, Stdin, StreamService};
-use crate::sessions::session::ShutdownMode;
+use crate::sessions::session::{Piece, ShutdownMode};
 use crate::sessions::streams::{Context, Dialer, EndMode, Flow, Redial, StreamSession, lost};
 use crate::sessions::timers;
 
@@ -159,8 +159,8 @@ impl StreamService for MemberService {
         Stdin::Service { wanted: self.wants_input || self.frontend.reads_on() }
     }
 
-    fn on_stdin(&mut self, context: &mut Context<'_>, bytes: &[u8], eof: bool) {
-        let event = self.frontend.take_input(context.core, bytes, eof);
+    fn on_stdin(&mut self, context: &mut Context<'_>, piece: Piece<'_>) {
+        let event = self.frontend.take_input(context.core, piece);
         for line in event.lines {
             // Behind a farewell that waits for its turn nothing more is sent.
             if self.leaves {
@@ -182,7 +182,7 @@ impl StreamService for MemberService {
             return;
         }
         // A protocol with a farewell marks the end of the messages.
-        let farewell = self.dialect.farewell().filter(|_| eof || event.leaves);
+        let farewell = self.dialect.farewell().filter(|_| piece.is_end() || event.leaves);
         if let (Some(_), false) = (farewell, self.leaves) {
             self.leaves = true;
             self.waiting.extend(self.dialect.encode_request(&ChatCommand::Quit(""), b""));

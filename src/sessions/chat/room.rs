@@ -22,7 +22,7 @@ use crate::sessions::console::{Console, Message};
 use crate::sessions::core::{Core, GRACE, SIGNALLED};
 use crate::sessions::input::InputReader;
 use crate::sessions::services::{Breach, Losses, Profile, Stdin, StreamService};
-use crate::sessions::session::ShutdownMode;
+use crate::sessions::session::{Piece, ShutdownMode};
 use crate::sessions::streams::{Admission, Backlog, Context, EndMode, Flow, StreamSession};
 use crate::sessions::timers;
 
@@ -198,11 +198,11 @@ impl StreamService for RoomService {
         self.advance(context);
     }
 
-    fn on_stdin(&mut self, context: &mut Context<'_>, bytes: &[u8], eof: bool) {
+    fn on_stdin(&mut self, context: &mut Context<'_>, piece: Piece<'_>) {
         let Some(frontend) = &mut self.frontend else { return };
         let (room, dialect) = (&mut self.room, self.dialect);
         let mut receive = |line: &[u8]| room.receive(HOST, line);
-        let event = frontend.pass_input(context.core, (bytes, eof), dialect, &mut receive);
+        let event = frontend.pass_input(context.core, piece, dialect, &mut receive);
         // In raw mode (no ISIG) the terminal makes no SIGINT of ^C: it is a byte like any other.
         if event.interrupts {
             context.end = Some(ShutdownMode::GiveUp(SIGNALLED));

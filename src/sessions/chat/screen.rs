@@ -15,6 +15,7 @@ use crate::protocol::chat::ChatLine;
 use crate::protocol::chat::keys::Keys;
 use crate::protocol::chat::view::{ChatView, UiAction};
 use crate::sessions::core::Core;
+use crate::sessions::session::Piece;
 use crate::sys::signals;
 
 const BELL: &[u8] = b"\x07";
@@ -76,10 +77,10 @@ impl Screen {
     }
 
     /// Takes what the terminal has sent, up to so many lines; at its end the user leaves.
-    pub(super) fn take_input(&mut self, bytes: &[u8], eof: bool, most: usize) -> InputEvent {
-        let mut input = InputEvent { leaves: eof, ..InputEvent::default() };
+    pub(super) fn take_input(&mut self, piece: Piece<'_>, most: usize) -> InputEvent {
+        let mut input = InputEvent { leaves: piece.is_end(), ..InputEvent::default() };
         self.is_stale = true;
-        for action in self.keys.feed(bytes) {
+        for action in self.keys.feed(piece.bytes()) {
             match self.view.act(action) {
                 Some(UiAction::Send(lines)) => {
                     let room = most.saturating_sub(input.lines.len());

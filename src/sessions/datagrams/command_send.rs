@@ -27,7 +27,7 @@ use crate::sessions::config::SendConfig;
 use crate::sessions::console::{Console, Message};
 use crate::sessions::control::unsendable;
 use crate::sessions::input::InputReader;
-use crate::sessions::session::ShutdownMode;
+use crate::sessions::session::{Piece, ShutdownMode};
 use crate::sessions::timers;
 use crate::sockets::datagram;
 use crate::sys::mmsg::Arrival;
@@ -310,8 +310,8 @@ impl DatagramService for CommandSendService {
         self.go_on(context);
     }
 
-    fn input(&mut self, context: &mut DatagramContext<'_>, bytes: &[u8], eof: bool) {
-        commands::execute_lines(self, context, bytes, eof);
+    fn input(&mut self, context: &mut DatagramContext<'_>, piece: Piece<'_>) {
+        commands::execute_lines(self, context, piece);
         self.go_on(context);
     }
 
@@ -341,7 +341,7 @@ impl DatagramService for CommandSendService {
         }
         let Event::Timer { key } = event else { return };
         match key.purpose {
-            timers::COMMANDS => self.input(context, &[], false),
+            timers::COMMANDS => self.input(context, Piece::Held),
             timers::NEXT_ADDRESS => {
                 self.is_late = true;
                 self.go_on(context);

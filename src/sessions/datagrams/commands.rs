@@ -17,7 +17,7 @@ use crate::protocol::command::{Command, Recipient};
 use crate::report::{Name, Notice};
 use crate::sessions::control::{self, Controllable, bad_command, not_connected, unsendable};
 use crate::sessions::core::Core;
-use crate::sessions::session::ShutdownMode;
+use crate::sessions::session::{Piece, ShutdownMode};
 use crate::sys::mmsg::ReturnPath;
 
 const NO_CONNECTIONS: &str = "datagrams have no connections: name the peer, as IP:PORT";
@@ -106,11 +106,10 @@ struct Controlled<'a> {
 pub(super) fn execute_lines(
     service: &mut dyn CommandedService,
     context: &mut DatagramContext<'_>,
-    piece: &[u8],
-    eof: bool,
+    piece: Piece<'_>,
 ) {
     let DatagramContext { core, sockets, pool, end } = context;
-    control::execute_lines(&mut Controlled { service, core, sockets, end }, pool, piece, eof);
+    control::execute_lines(&mut Controlled { service, core, sockets, end }, pool, piece);
 }
 
 /// stdin is read while nothing waits to be sent, and stdout takes the answers.

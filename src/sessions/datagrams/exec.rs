@@ -3,76 +3,22 @@
 //!
 //! It knows which child belongs to which peer. The children themselves are those of the core.
 
-use std::collections::HashMap;
-use std::time::Instant;
+mod flow;
 
-use bytes::Bytes;
+use std::collections::HashMap;
 
 use super::DatagramContext;
 use super::replies::Unanswered;
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, IdMap, Pool, SendOutcome, Signal, TimerKey};
-use crate::framing::{Cutter, FrameError, InputFraming};
 use crate::kind::Kind;
 use crate::protocol::text::number;
 use crate::sessions::children::{ChildId, ChildPurpose, ChildSpec, Children, Exit, Stream};
 use crate::sessions::config::PeerCommand;
+use crate::sessions::session::Piece;
 use crate::sessions::timers;
-use crate::sys::mmsg::{Arrival, ReturnPath, SenderAddress};
-
-/// How the output of a child becomes datagrams.
-enum OutputCut {
-    /// Each read is one.
-    Reads,
-    Messages(Box<Cutter>),
-}
-
-/// A child, and the peer that it is for.
-///
-/// ```text
-/// Serving ── idle ──> Ending ── its output ends, and it is reaped ──> gone
-///    └── it ends, or its output does ──┘
-/// ```
-///
-/// Only a child that serves is sent datagrams: the next one of the same peer starts another child.
-/// One that is asked to end has the end of its stdin and 2 s, and is killed then.
-struct Flow {
-    number: u64,
-    socket: Id,
-    path: ReturnPath,
-    sink: Option<Id>,
-    source: Option<Id>,
-    cut: OutputCut,
-    last_active: Instant,
-    /// More waits for it than it may: datagrams to it are dropped.
-    is_full: bool,
-    serves: bool,
-    /// It was asked to end: what becomes of it then is our doing.
-    is_asked: bool,
-    is_reaped: bool,
-}
-
-impl Flow {
-    /// Cuts output of the child.
-    fn cut(&mut self, bytes: &[u8], eof: bool) -> (Vec<Bytes>, Result<(), FrameError>) {
-        let mut datagrams = Vec::new();
-        let mut add = |payload: &[u8]| datagrams.push(Bytes::copy_from_slice(payload));
-        let outcome = match &mut self.cut {
-            OutputCut::Reads if bytes.is_empty() => Ok(()),
-            OutputCut::Reads => {
-                bytes.chunks(crate::sys::mmsg::MAX_PAYLOAD).for_each(&mut add);
-                Ok(())
-            }
-            OutputCut::Messages(cutter) => cutter.feed(bytes, eof, &mut add),
-        };
-        (datagrams, outcome)
-    }
-
-    /// What the peer is called in messages.
-    fn title(&self) -> String {
-        format!("#{} {}", self.number, self.path.to)
-    }
-}
+use crate::sys::mmsg::{Arrival, SenderAddress};
+use flow::Flow;
 
 /// The children of all peers.
 pub(super) struct PeerCommands {
@@ -184,32 +130,15 @@ impl PeerCommands {
         let child = started.id;
         let channels = [started.stdin, started.stdout].into_iter().flatten();
         channels.for_each(|channel| self.channels.insert(channel, child));
-        let cut = match self.config.cut {
-            InputFraming::Raw => OutputCut::Reads,
-            cut => {
-                let most = crate::sys::mmsg::MAX_PAYLOAD;
-                OutputCut::Messages(Box::new(Cutter::new(cut, self.config.chomp, most)))
-            }
-        };
         if let Some(source) = started.stdout.filter(|_| self.is_held) {
             context.pool.pause(source);
         }
         if self.flows.is_empty() {
             context.arm(timers::FLOWS, self.config.idle);
         }
-        let flow = Flow {
-            number: self.started,
-            socket: id,
-            path: arrival.return_path(),
-            sink: started.stdin,
-            source: started.stdout,
-            cut,
-            last_active: context.pool.now(),
-            is_full: false,
-            serves: true,
-            is_asked: false,
-            is_reaped: false,
-        };
+        let channels = (started.stdin, started.stdout);
+        let (peer, now) = ((id, arrival.return_path()), context.pool.now());
+        let flow = Flow::new((self.started, &self.config), peer, channels, now);
         self.peers.insert((id, arrival.from.clone()), child);
         self.flows.insert(child, flow);
         Some(child)
@@ -218,9 +147,9 @@ impl PeerCommands {
     /// Takes an event of a child; false where it is of none.
     pub(super) fn on(&mut self, context: &mut DatagramContext<'_>, event: &Event<'_>) -> bool {
         match event {
-            Event::Data { id, bytes } => self.on_output(context, *id, bytes, false),
+            Event::Data { id, bytes } => self.on_output(context, *id, Piece::Bytes(bytes)),
             Event::Eof { id } => {
-                self.on_output(context, *id, &[], true);
+                self.on_output(context, *id, Piece::End);
                 context.pool.abort(*id, CloseReason::PEER);
             }
             Event::Closed { id, .. } => self.on_closed(context, *id),
@@ -242,11 +171,11 @@ impl PeerCommands {
     }
 
     /// A child writes something, or no more: it goes to the peer that the child is for.
-    fn on_output(&mut self, context: &mut DatagramContext<'_>, id: Id, bytes: &[u8], eof: bool) {
+    fn on_output(&mut self, context: &mut DatagramContext<'_>, id: Id, piece: Piece<'_>) {
         let Some(child) = self.channels.get(id).copied() else { return };
         let Some(flow) = self.flows.get_mut(&child) else { return };
         flow.last_active = context.pool.now();
-        let (datagrams, outcome) = flow.cut(bytes, eof);
+        let (datagrams, outcome) = flow.cut(piece);
         for datagram in datagrams {
             if let Err(error) = context.send(flow.socket, &datagram, Some(&flow.path)) {
                 let console = &mut context.core.console;
@@ -260,7 +189,7 @@ impl PeerCommands {
                 flow.title()
             );
             context.warn(Kind::TooLarge, &text);
-            flow.is_asked = true;
+            flow.ask();
             context.pool.abort(id, CloseReason::HOST);
             context.core.children.terminate(context.pool, child);
         }
@@ -294,7 +223,7 @@ impl PeerCommands {
     /// A child has no part in its peer any more: what it still writes is passed on.
     fn part(&mut self, pool: &mut Pool, child: ChildId) {
         let Some(flow) = self.flows.get_mut(&child) else { return };
-        if std::mem::replace(&mut flow.serves, false) {
+        if flow.part() {
             self.peers.remove(&(flow.socket, flow.path.to.clone()));
             // The end of its stdin, behind what waits for it.
             flow.sink.into_iter().for_each(|sink| pool.finish(sink));
@@ -303,28 +232,26 @@ impl PeerCommands {
 
     fn ask_to_end(&mut self, pool: &mut Pool, child: ChildId) {
         if let Some(flow) = self.flows.get_mut(&child) {
-            flow.is_asked = true;
+            flow.ask();
         }
         self.part(pool, child);
     }
 
     fn on_exit(&mut self, context: &mut DatagramContext<'_>, exit: &Exit) {
+        self.part(context.pool, exit.id);
         let Some(flow) = self.flows.get_mut(&exit.id) else { return };
-        flow.is_reaped = true;
-        if !exit.is_success() && !flow.is_asked {
+        if flow.reap() && !exit.is_success() {
             let text = format!("the command of {} ended: {exit}", flow.title());
             context.warn(Kind::Command, &text);
         }
-        self.part(context.pool, exit.id);
         // Its own children may hold its end of the socket open, which then reads nothing.
-        let sink = self.flows.get_mut(&exit.id).and_then(|flow| flow.sink.take());
+        let sink = flow.sink.take();
         sink.into_iter().for_each(|sink| context.pool.abort(sink, CloseReason::PEER));
         self.forget_if_over(exit.id);
     }
 
     fn forget_if_over(&mut self, child: ChildId) {
-        let is_over = |flow: &Flow| flow.is_reaped && flow.source.is_none();
-        if self.flows.get(&child).is_some_and(is_over) {
+        if self.flows.get(&child).is_some_and(Flow::is_over) {
             self.flows.remove(&child);
         }
     }
@@ -334,7 +261,7 @@ impl PeerCommands {
         let (now, idle) = (pool.now(), self.config.idle);
         let silent = |flow: &Flow| now.saturating_duration_since(flow.last_active);
         let due: Vec<_> = self.flows.iter().filter(|(_, flow)| silent(flow) >= idle).collect();
-        let due: Vec<_> = due.into_iter().map(|(child, flow)| (*child, flow.serves)).collect();
+        let due: Vec<_> = due.into_iter().map(|(child, flow)| (*child, flow.serves())).collect();
         for (child, serves) in due {
             self.ask_to_end(pool, child);
             match self.flows.get(&child).and_then(|flow| flow.source) {

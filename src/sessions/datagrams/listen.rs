@@ -21,7 +21,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::config::Listen;
 use crate::sessions::console::Console;
 use crate::sessions::input::InputReader;
-use crate::sessions::session::ShutdownMode;
+use crate::sessions::session::{Piece, ShutdownMode};
 use crate::sessions::timers;
 use crate::sys::mmsg::Arrival;
 
@@ -211,16 +211,16 @@ impl DatagramService for ListenService {
         self.allow_input(context);
     }
 
-    fn input(&mut self, context: &mut DatagramContext<'_>, bytes: &[u8], eof: bool) {
+    fn input(&mut self, context: &mut DatagramContext<'_>, piece: Piece<'_>) {
         if context.core.input.has_commands() {
-            commands::execute_lines(self, context, bytes, eof);
+            commands::execute_lines(self, context, piece);
             return self.allow_input(context);
         }
-        let portion = context.core.input.read(bytes, eof);
+        let portion = context.core.input.read(piece);
         let peers = &self.statistics.peers;
         self.replies.load(portion.batch, peers, context.sockets);
         self.send_input(context);
-        if eof {
+        if piece.is_end() {
             let follows = "nothing more is sent; listening goes on (^C ends it)";
             context.core.confirm_end_of_typing(context.pool, follows);
         }
@@ -256,7 +256,7 @@ impl DatagramService for ListenService {
                     context.arm(timers::INTERVAL, interval);
                 }
             }
-            (timers::COMMANDS, _) => self.input(context, &[], false),
+            (timers::COMMANDS, _) => self.input(context, Piece::Held),
             (timers::QUIT, _) => {
                 let is_blocked = self.has_unsent(context.sockets) || self.has_busy_commands();
                 self.drain.step(context, is_blocked);

@@ -50,7 +50,7 @@ use super::config::Common;
 use super::console::{Console, OpenTraffic};
 use super::core::Core;
 use super::input::InputReader;
-use super::session::{Session, ShutdownMode};
+use super::session::{Piece, Session, ShutdownMode};
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::Failure;
@@ -192,8 +192,8 @@ impl Session for DatagramSession {
         let of_input =
             matches!(&event, Event::Data { id, .. } | Event::Eof { id } if is_input(*id));
         self.with(pool, |service, context| match event {
-            Event::Data { bytes, .. } if of_input => service.input(context, bytes, false),
-            Event::Eof { .. } if of_input => service.input(context, &[], true),
+            Event::Data { bytes, .. } if of_input => service.input(context, Piece::Bytes(bytes)),
+            Event::Eof { .. } if of_input => service.input(context, Piece::End),
             Event::Datagrams { id, batch } => on_datagrams(service, context, id, batch),
             Event::DatagramError { id, error } => service.error(context, id, &error),
             Event::Drained { id } if context.sockets.is_open(id) => {

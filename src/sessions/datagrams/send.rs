@@ -19,7 +19,7 @@ use crate::protocol::pacer::Pacer;
 use crate::sessions::config::{SendConfig, Test};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::input::InputReader;
-use crate::sessions::session::ShutdownMode;
+use crate::sessions::session::{Piece, ShutdownMode};
 use crate::sessions::timers;
 use crate::sys::mmsg::Arrival;
 
@@ -254,8 +254,8 @@ impl DatagramService for SendService {
         }
     }
 
-    fn input(&mut self, context: &mut DatagramContext<'_>, bytes: &[u8], eof: bool) {
-        let portion = context.core.input.read(bytes, eof);
+    fn input(&mut self, context: &mut DatagramContext<'_>, piece: Piece<'_>) {
+        let portion = context.core.input.read(piece);
         if let Some(Err(failure)) = portion.end {
             context.core.fail(context.pool, &failure);
             context.core.input.end();

@@ -13,7 +13,7 @@ use crate::multicast::GroupAddress;
 use crate::report::{Name, Notice};
 use crate::sessions::console::OpenTraffic;
 use crate::sessions::core::Core;
-use crate::sessions::session::ShutdownMode;
+use crate::sessions::session::{Piece, ShutdownMode};
 use crate::sys::mmsg::{Arrival, ReturnPath};
 
 /// What a service acts on.
@@ -61,7 +61,7 @@ pub(crate) trait DatagramService {
     fn batch_done(&mut self, _: &mut DatagramContext<'_>, _: Id) {}
 
     /// stdin has more, or ends.
-    fn input(&mut self, _: &mut DatagramContext<'_>, _bytes: &[u8], _eof: bool) {}
+    fn input(&mut self, _: &mut DatagramContext<'_>, _: Piece<'_>) {}
 
     /// A socket has room again, and what waited for it was sent as far as the kernel takes it.
     fn drained(&mut self, context: &mut DatagramContext<'_>, flushed: &Flushed);

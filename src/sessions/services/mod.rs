@@ -36,6 +36,7 @@ use super::children::Program;
 use super::config::{Common, Handling, Replay, Wire};
 use super::console::Message;
 use super::core::Core;
+use super::session::Piece;
 use super::streams::{Context, EndMode, Flow, NewConnection, Redial};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
@@ -173,7 +174,7 @@ pub(crate) trait StreamService {
     fn start(&mut self, _context: &mut Context<'_>) {}
 
     /// Takes what was read of stdin, where that is [`Stdin::Service`].
-    fn on_stdin(&mut self, _context: &mut Context<'_>, _bytes: &[u8], _eof: bool) {}
+    fn on_stdin(&mut self, _context: &mut Context<'_>, _piece: Piece<'_>) {}
 
     /// stdout and the hooks take data again.
     fn resume(&mut self, _context: &mut Context<'_>) {}

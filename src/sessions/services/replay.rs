@@ -18,7 +18,7 @@ use crate::recording::Role;
 use crate::sessions::config::Replay;
 use crate::sessions::console::Message;
 use crate::sessions::core::{Core, GRACE};
-use crate::sessions::session::ShutdownMode;
+use crate::sessions::session::{Piece, ShutdownMode};
 use crate::sessions::streams::{Context, EndMode, Flow, Redial};
 use crate::sessions::timers;
 
@@ -43,9 +43,10 @@ impl Playback {
     }
 
     /// Takes what a client sent, and sends what is due then.
-    fn receive(&mut self, context: &mut Context<'_>, id: Id, bytes: &[u8], eof: bool) {
+    fn receive(&mut self, context: &mut Context<'_>, id: Id, piece: Piece<'_>) {
         let now = context.pool.now();
         let Some(client) = self.clients.get_mut(id) else { return };
+        let (bytes, eof) = (piece.bytes(), piece.is_end());
         let received = client.conversation.receive(&mut self.conversations, bytes, eof, now);
         if let Err(difference) = received {
             let failure = difference.failure(&client.title);
@@ -123,17 +124,17 @@ impl StreamService for Playback {
         };
         self.clients.insert(id, Client { title, conversation });
         // A recorded conversation may begin with what this side sends.
-        self.receive(context, id, &[], false);
+        self.receive(context, id, Piece::Held);
     }
 
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
         context.core.console.deliver(context.pool, message);
-        self.receive(context, id, message.payload, false);
+        self.receive(context, id, Piece::Bytes(message.payload));
     }
 
     fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: InputState) {
         context.note_end(id);
-        self.receive(context, id, &[], true);
+        self.receive(context, id, Piece::End);
     }
 
     fn drained(&mut self, context: &mut Context<'_>, id: Id) {

@@ -21,21 +21,22 @@ use crate::sessions::console::Message;
 use crate::sessions::control;
 use crate::sessions::input::{Batch, Due, Portion};
 use crate::sessions::services::{Breach, Stdin};
+use crate::sessions::session::Piece;
 
 /// Bytes of messages that were made of one read, after which the rest waits for the next turn.
 const MOST_MADE: usize = 1 << 20;
 
 impl StreamSession {
-    pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+    pub(super) fn on_input(&mut self, pool: &mut Pool, piece: Piece<'_>) {
         if let Stdin::Service { .. } = self.service.stdin() {
-            self.with(pool, |service, context| service.on_stdin(context, bytes, eof));
+            self.with(pool, |service, context| service.on_stdin(context, piece));
         } else if self.core.input.has_commands() {
-            control::execute_lines(&mut Commanded(self), pool, bytes, eof);
+            control::execute_lines(&mut Commanded(self), pool, piece);
         } else {
             self.core.input.note_linked(pool);
-            let portion = self.core.input.read(bytes, eof);
+            let portion = self.core.input.read(piece);
             self.send_portion(pool, portion);
-            if eof && !self.core.is_ending() {
+            if piece.is_end() && !self.core.is_ending() {
                 self.core.confirm_end_of_typing(pool, self.after_typing());
             }
         }
@@ -255,7 +256,8 @@ impl StreamSession {
         refusing::accept_failed(&mut self.core, &mut self.streams, pool, (error, is_relayed));
     }
 
-    pub(super) fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
+    pub(super) fn on_data(&mut self, pool: &mut Pool, id: Id, piece: Piece<'_>) {
+        let (bytes, eof) = (piece.bytes(), piece.is_end());
         // The receiver is taken out while its messages go to the others, and put back.
         let Some(connection) = self.streams.table.get_mut(id) else { return };
         let had_unread = connection.receiver.has_unread();
@@ -345,7 +347,7 @@ impl StreamSession {
         while let Some(id) = self.streams.resumed.pop() {
             let connection = self.streams.table.get(id);
             if connection.is_some_and(|one| self.streams.goes_on(id, one)) {
-                self.on_data(pool, id, &[], false);
+                self.on_data(pool, id, Piece::Held);
             }
         }
     }

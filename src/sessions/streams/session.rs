@@ -25,7 +25,7 @@ use crate::sessions::core::{Core, GRACE, NOTE_AFTER, SIGNALLED};
 use crate::sessions::input::InputReader;
 use crate::sessions::ready;
 use crate::sessions::services::{self, Losses, MessageEncoder, PortProbe, StreamService};
-use crate::sessions::session::{Session, ShutdownMode};
+use crate::sessions::session::{Piece, Session, ShutdownMode};
 use crate::sessions::timers;
 
 /// Connections, and one service for all of them.
@@ -215,7 +215,7 @@ impl StreamSession {
                     self.core.begin_ending(pool);
                 }
             }
-            (timers::COMMANDS, _) => self.on_input(pool, &[], false),
+            (timers::COMMANDS, _) => self.on_input(pool, Piece::Held),
             (timers::READ_ON, Some(id)) => self.streams.resumed.push(id),
             (timers::FRAMES, _) => frames::on_timer(&mut self.streams, &mut self.core, pool),
             (timers::SLOW, Some(id)) => self.streams.on_slow_timer(&mut self.core, pool, id),
@@ -317,11 +317,11 @@ impl Session for StreamSession {
             Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
             Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
             Event::Data { id, bytes } if self.core.input.is(id) => {
-                self.on_input(pool, bytes, false)
+                self.on_input(pool, Piece::Bytes(bytes))
             }
-            Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
-            Event::Eof { id } if self.core.input.is(id) => self.on_input(pool, &[], true),
-            Event::Eof { id } => self.on_data(pool, id, &[], true),
+            Event::Data { id, bytes } => self.on_data(pool, id, Piece::Bytes(bytes)),
+            Event::Eof { id } if self.core.input.is(id) => self.on_input(pool, Piece::End),
+            Event::Eof { id } => self.on_data(pool, id, Piece::End),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::HungUp { id } => self.on_hung_up(pool, id),
             Event::Negotiated { id } => self.streams.on_negotiated(&mut self.core, pool, id),
