@@ -1,8 +1,9 @@
 //! Which commands report which event: one table, which decides whether a hook of `--on` can ever run, and
 //! which the page of the events shows. The tests hold every event that any command prints to it.
 
+use super::refuse;
+use super::table::{CHAT, CONNECT, ECHO, SENDERS, SERVE, STREAMS, UDP_LISTEN};
 use super::typed::Typed;
-use super::{CHAT, CONNECT, ECHO, SENDERS, SERVE, STREAMS, UDP_LISTEN, refuse};
 use crate::error::Failure;
 use crate::report::{EventSelection, Name};
 

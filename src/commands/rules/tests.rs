@@ -2,9 +2,9 @@
 
 use clap::{Arg, ArgMatches, Command, CommandFactory};
 
-use super::recorded::BESIDE_REPLAY;
+use super::table::REPLAYING;
 use super::typed::{FACTS, Typed};
-use super::{REPLAYING, Rule, all, check, is_below, names};
+use super::{BESIDE_REPLAY, Rule, all, check, is_below, names};
 use crate::commands::Cli;
 use crate::commands::args::spellings;
 

@@ -1,7 +1,8 @@
 //! What the options of TLS exclude. A certificate that does not fit its key, a file that is none and
 //! a NAME that is no host name are refused where the files are read.
 
-use super::{CHAT, CONNECT, ECHO, Rule, SERVE, rule};
+use super::table::{CHAT, CONNECT, ECHO, SERVE};
+use super::{Rule, rule};
 
 const NEEDS_TLS: &str = "it needs --tls";
 const NEEDS_CERTIFICATE: &str = "it needs --tls-cert or --tls-self-signed";
