@@ -209,12 +209,12 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | an option | its argument in `commands/<command>.rs` (or the group in `commands/args.rs`, `stream.rs`, `datagram.rs`), its place in `sessions/config.rs`, a rule in `commands/rules.rs` if it excludes others (a rule that names its heading in the help has it already), other words for one command in `commands/help_text.rs`, its id in `commands/help.rs` if `-h` is to show it, the words of its values in `tests/assets/completions.rs`; then `UPDATE=1 cargo test --test assets` |
+//! | an option | its argument in `commands/<command>.rs` (or the group in `commands/args.rs`, `stream.rs`, `datagram.rs`), its place in `sessions/config.rs`, a rule in `commands/rules/table.rs` if it excludes others (a rule that names its heading in the help has it already), other words for one command in `commands/help_text.rs`, its id in `commands/help.rs` if `-h` is to show it, the words of its values in `tests/assets/completions.rs`; then `UPDATE=1 cargo test --test assets` |
 //! | an event or a field of one | `report/name.rs`, `report/notice.rs`, `report/figures.rs`, who reports it in `commands/rules/emitters.rs`; JSON, `wirecat-events(7)` and the schema follow (`UPDATE=1 cargo test --test assets`) |
 //! | a kind of trouble, a close detail | [`kind`], [`close`]: one line in a table |
 //! | a framing | a `Framer` in `framing/`, its name or its grammar in `framing/mod.rs`, the lists in `commands/stream.rs` and `commands/help_text.rs` |
 //! | a command of `--input` | `protocol/command/`, then `streams/commands.rs` and `datagrams/commands.rs` of `sessions` |
-//! | what the library offers | an `impl Pool` in `event_loop/`; the words that name its calls in a failure, beside those of the command line: `error::Remedy`, `commands/remedies.rs` |
+//! | what the library offers | an `impl Pool` in `event_loop/`; the words that name its calls in a failure, beside those of the command line: `error::Remedy`, `commands/cli.rs` |
 //! | what a server does with its clients | a `StreamService` in `sessions/services/`, chosen in `services/mod.rs` |
 //! | what two sides exchange before a stream carries data (proxies, STARTTLS) | a `Dialogue` in `sockets/dialogue/`, put on in `sessions/config/routes.rs` |
 //! | what is done with datagrams | a `DatagramService` in `sessions/datagrams/` |
@@ -222,7 +222,7 @@
 //! | which clients are admitted, and what becomes of the others | `sessions/streams/admission.rs`, `sessions/streams/refusing.rs` |
 //! | what commands have read (`pause`, `read`) | `sessions/streams/reads.rs` |
 //! | a command | `commands/<command>.rs`, its variant in `commands/cli.rs`, its session |
-//! | what `--threads` excludes, who accepts for several loops | `commands/rules/threads.rs`, `threads/mod.rs` |
+//! | what `--threads` excludes, who accepts for several loops | `commands/rules/table.rs`, `threads/mod.rs` |
 //! | which bytes pass without being looked at, and how | `sessions/streams/linking.rs`, `event_loop/link/movers.rs` |
 //! | when a direction ends, what becomes of a slow client | `protocol::relay`, `protocol::slow` |
 //! | who is trusted, the words for a handshake of TLS that fails | `sockets/tls/trust.rs`, `sockets/tls/words.rs` |

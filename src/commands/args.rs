@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, Args, ValueEnum, ValueHint};
 
+use super::claims::check_stdin_takers;
+use super::reading::read_text;
 use super::rules::refuse;
-use super::texts::{check_stdin_takers, read_text};
 use crate::error::Failure;
 use crate::framing::InputFraming;
 use crate::protocol::command::CommandForm;

@@ -1,6 +1,8 @@
-//! Who may have stdout, where an option asks for it by a `-`.
+//! Who may have stdin and stdout, where an option asks for one of them by a `-`.
 
-use super::rules::refuse;
+use std::ffi::OsString;
+
+use super::rules::{ONE_PURPOSE, refuse};
 use crate::error::Failure;
 use crate::sessions::Console;
 use crate::sessions::config::Common;
@@ -27,4 +29,13 @@ pub(super) fn claim_stdout(common: &Common, console: &mut Console) -> Result<(),
         console.is_recorded_to_stdout();
     }
     Ok(())
+}
+
+/// Two readers of stdin would each get a part of it: texts, and the session where it is one.
+pub(super) fn check_stdin_takers<'a>(
+    texts: impl IntoIterator<Item = &'a OsString>,
+    session: bool,
+) -> Result<(), Failure> {
+    let takers = texts.into_iter().filter(|text| *text == "@-").count() + usize::from(session);
+    if takers > 1 { Err(refuse("@-", ONE_PURPOSE)) } else { Ok(()) }
 }

@@ -227,7 +227,7 @@ impl Parsed {
 
 /// Reads the command line, or ends the process: help and version with 0, a usage error with 2.
 pub fn parse() -> Parsed {
-    Remedy::set_words(super::remedies::words);
+    Remedy::set_words(words);
     let words: Vec<OsString> = std::env::args_os().collect();
     let status = match Parsed::of(words.iter().cloned()) {
         Ok(parsed) => return parsed,
@@ -246,4 +246,24 @@ pub fn parse() -> Parsed {
         Err(error) => usage::report(&error, words.get(1..).unwrap_or_default()),
     };
     std::process::exit(status.code().into())
+}
+
+/// The commands and options that a user has for it.
+fn words(remedy: Remedy) -> &'static str {
+    match remedy {
+        Remedy::Groups => "use mcast-join or mcast-send",
+        Remedy::Machines => "use udp-listen or udp-send",
+        Remedy::SendFrom => "to send from {} use --bind {}",
+        Remedy::Datagrams => "it is a datagram socket: use udp-send",
+        Remedy::Streams => "it is a stream socket: use tcp-connect",
+        Remedy::Packets => "it is a SEQPACKET socket, which no command supports",
+        Remedy::Broadcast => "a broadcast address needs --broadcast",
+        Remedy::Busy => "try again later, or use --wait",
+        Remedy::Inherited => "the parent process must open it before it starts wirecat",
+        Remedy::Activation => {
+            "start wirecat from a .socket unit or systemd-socket-activate, or name an fd:N"
+        }
+        Remedy::BindFamily => "--bind gives no address of this family",
+        Remedy::Options => "-O",
+    }
 }

@@ -8,8 +8,8 @@ use clap::Args;
 
 use super::args::{InputArgs, InputForm, PaceArgs, RunArgs, SilenceArgs, ends_a_listener};
 use super::listening::AccessArgs;
+use super::reading::read_text;
 use super::rules::refuse;
-use super::texts::read_text;
 use crate::error::{Failure, Status};
 use crate::framing::InputFraming;
 use crate::kind::Kind;

@@ -12,9 +12,9 @@ use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, parse_
 use super::launch::Launch;
 use super::listening::{AccessArgs, ListenArgs};
 use super::names::{Side, of_access, to_listen_on};
+use super::reading::read_text;
 use super::rules::refuse;
 use super::stream;
-use super::texts::read_text;
 #[cfg(feature = "tls")]
 use super::tls::EitherTlsArgs;
 use super::via::ViaArgs;

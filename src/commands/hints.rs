@@ -6,7 +6,6 @@
 
 mod foreign;
 mod line;
-mod room;
 mod socat;
 #[cfg(test)]
 mod tests;
@@ -20,7 +19,7 @@ use clap::{ArgAction, Command, CommandFactory};
 use super::args::spellings;
 use super::cli::{Cli, Parsed};
 use foreign::{Foreign, WORDS, Word, options};
-use line::of_line;
+use line::{is_address, is_port, of_line};
 
 /// The page that has all of it.
 const PAGE: &str = "`wirecat man from-nc` has what nc, ncat and socat are here";
@@ -54,7 +53,7 @@ pub(super) fn hint(
                 }
             }
             if command == "chat" {
-                return room::line([&words[..place], &words[place + 1..]].concat());
+                return of_chat([&words[..place], &words[place + 1..]].concat());
             }
             let behind = behind_command(&words, place);
             let command = COMMANDS.into_iter().find(|known| *known == command)?;
@@ -173,4 +172,23 @@ fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     shell_words::quote(word).into_owned()
+}
+
+/// The line for the words behind `chat`, one of which is too many; `None` where they have more in them than this knows.
+fn of_chat(mut words: Vec<String>) -> Option<String> {
+    let mut note = "";
+    if let Some(place) = words.iter().position(|word| word == "-q")
+        && words.get(place + 1).is_some_and(|next| is_number(next))
+    {
+        words.remove(place + 1);
+        note = " (-q shows errors only, and takes no value)";
+    } else {
+        let [.., host, port] = &words[..] else { return None };
+        let is_pair = !host.starts_with('-') && !is_address(host) && is_port(port);
+        let address = is_pair.then(|| joined(host, Some(port)))?;
+        words.truncate(words.len() - 2);
+        words.push(address);
+    }
+    let line = format!("chat {}", typed(&words));
+    is_taken(&line).then(|| format!("write `wirecat {line}`{note}"))
 }

@@ -26,13 +26,11 @@ mod mcast_send;
 mod names;
 mod ping;
 mod reading;
-mod remedies;
 mod replay;
 mod rules;
 mod stream;
 mod tcp_connect;
 mod tcp_serve;
-mod texts;
 #[cfg(feature = "tls")]
 mod tls;
 mod udp_listen;

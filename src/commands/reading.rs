@@ -3,11 +3,13 @@
 //! clock then; the signals still do what the kernel has them do, which is to end the process.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
+use bytes::Bytes;
 use clap::ArgMatches;
 #[cfg(feature = "tls")]
 use clap::parser::ValueSource;
@@ -20,6 +22,7 @@ use crate::kind::Kind;
 use crate::report::{Notice, Reporter, Settings};
 use crate::sessions::NOTE_AFTER;
 use crate::sys::startup;
+use crate::values::unescape;
 
 /// Options whose value is a TEXT, which may be `@FILE`.
 const TEXTS: [&str; 6] = ["greet", "prefix", "quit_word", "reply", "send", "stop_word"];
@@ -63,6 +66,28 @@ fn trusted(typed: &ArgMatches) -> Option<OsString> {
 #[cfg(not(feature = "tls"))]
 fn trusted(_: &ArgMatches) -> Option<OsString> {
     None
+}
+
+/// The bytes that a TEXT value means: with escapes, `@FILE`, or `@-`.
+///
+/// # Errors
+/// The file cannot be read.
+#[cold]
+pub(super) fn read_text(text: &OsStr) -> Result<Bytes, Failure> {
+    let fail = |what: &str, error: io::Error| Failure::io(Status::Local, "read", what, &error);
+    match text.as_bytes().strip_prefix(b"@") {
+        None => Ok(unescape(text.as_bytes()).into()),
+        Some(b"-") => {
+            let mut bytes = Vec::new();
+            io::stdin().read_to_end(&mut bytes).map_err(|error| fail("stdin", error))?;
+            Ok(bytes.into())
+        }
+        Some(path) => {
+            let path = Path::new(OsStr::from_bytes(path));
+            let name = path.display().to_string();
+            Ok(std::fs::read(path).map_err(|error| fail(&name, error))?.into())
+        }
+    }
 }
 
 /// Reads while a thread looks at the clock, where there is a file that may have no end.

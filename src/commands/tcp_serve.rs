@@ -8,13 +8,14 @@ use bytes::Bytes;
 use clap::Args;
 
 use super::args::{ReplayArgs, ReportArgs, as_usize, parse_addresses};
+use super::claims::check_stdin_takers;
 use super::launch::Launch;
 use super::listening::{AccessArgs, ListenArgs};
 use super::names::{Side, of_access, to_listen_on};
+use super::reading::read_text;
 use super::replay;
 use super::rules::refuse;
 use super::stream::{self, CONNECT_TIMEOUT, InputUse, StreamArgs, program};
-use super::texts::{check_stdin_takers, read_text};
 #[cfg(feature = "tls")]
 use super::tls::{IdentityArgs, ServerTlsArgs, TrustArgs};
 use super::via::ViaArgs;

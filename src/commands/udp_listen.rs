@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, as_usize, parse_addresses};
+use super::claims::check_stdin_takers;
 use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen};
 use super::launch::Launch;
 use super::listening::ListenArgs;
@@ -14,7 +15,6 @@ use super::names::{Side, of_access, query, to_listen_on};
 use super::replay;
 use super::rules::refuse;
 use super::stream::program;
-use super::texts::check_stdin_takers;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
 use crate::framing::InputFraming;
