@@ -5,15 +5,13 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use super::answers::Answers;
 use super::commands::{
     self, CommandedService, DatagramReceiver, DeferredMessage, allow_commands, report_rest,
     report_unsent,
 };
-use super::input_drain::{InputDrain, has_more};
+use super::ending::{Answers, InputDrain, has_more, idle};
 use super::outlets::{KnownPeers, OutletOpening, Outlets};
 use super::replies::report_cut;
-use super::service::idle;
 use super::{
     DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, GroupOutlets, Sockets,
     UdpOutlets,

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::commands::{self, CommandedService, report_rest, report_unsent};
+use super::ending::{InputDrain, has_more, silence};
 use super::exec::PeerCommands;
 use super::groups::Groups;
-use super::input_drain::{InputDrain, has_more};
 use super::peers::PeerAdmission;
 use super::replies::{Replies, report_cut};
-use super::service::silence;
 use super::statistics::Statistics;
 use super::{
     DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, UnsentDatagram,

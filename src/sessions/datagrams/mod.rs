@@ -4,13 +4,12 @@
 //! stdout is full, sends what waits, enforces `--idle-timeout`, counts what the kernel drops, and
 //! closes. What a command does with a message is its `DatagramService`.
 
-mod answers;
 mod command_send;
 mod commands;
+mod ending;
 mod exec;
 mod group_senders;
 mod groups;
-mod input_drain;
 mod listen;
 mod listen_commands;
 mod names;

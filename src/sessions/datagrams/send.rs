@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::answers::Answers;
-use super::input_drain::{InputDrain, has_more};
+use super::ending::{Answers, InputDrain, has_more, idle};
 use super::opening::Opener;
 use super::prober::Prober;
 use super::send_batch::{Destination, Pumped, SendBatch};
-use super::service::idle;
 use super::{DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, TimerKey};

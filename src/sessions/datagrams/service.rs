@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{DatagramOutcome, Flushed, Sockets};
-use crate::error::{Failure, Status};
+use crate::error::Failure;
 use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::multicast::GroupAddress;
@@ -167,16 +167,4 @@ impl DatagramContext<'_> {
         let sums = self.core.console.sums(Name::Stats, self.pool, open);
         self.report(&sums);
     }
-}
-
-/// Nothing has moved within `--idle-timeout` of a sender.
-pub(super) fn idle(limit: Duration) -> Failure {
-    let cause = format!("no traffic for {}", humantime::format_duration(limit));
-    Failure::new(Status::Timeout, Kind::Idle, "finish", "sending", cause)
-}
-
-/// Nothing of the kind has come within a limit.
-pub(super) fn silence(kind: Kind, target: &str, limit: Duration) -> Failure {
-    let cause = format!("none within {}", humantime::format_duration(limit));
-    Failure::new(Status::Unmet, kind, "receive", target, cause)
 }
