@@ -3,7 +3,6 @@
 //!
 //! It owns the stdout channel and the totals of the run. It knows nothing of connections.
 
-mod ending;
 mod events;
 mod long;
 mod message;

@@ -32,8 +32,7 @@
 //! ```
 
 mod batch;
-mod left;
-mod linked;
+mod channel;
 mod mode;
 mod throttle;
 
@@ -44,7 +43,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use self::batch::BatchEncoder;
-use self::left::Left;
+use self::channel::Left;
 use self::mode::Mode;
 use self::throttle::Throttle;
 use super::config::{self, Common, InputSource};
