@@ -261,13 +261,15 @@ impl PeerCommands {
         let (now, idle) = (pool.now(), self.config.idle);
         let silent = |flow: &Flow| now.saturating_duration_since(flow.last_active);
         let due: Vec<_> = self.flows.iter().filter(|(_, flow)| silent(flow) >= idle).collect();
-        let due: Vec<_> = due.into_iter().map(|(child, flow)| (*child, flow.serves())).collect();
-        for (child, serves) in due {
-            self.ask_to_end(pool, child);
-            match self.flows.get(&child).and_then(|flow| flow.source) {
-                // It had its time, and somebody holds its socket open.
-                Some(source) if !serves => pool.abort(source, CloseReason::HOST),
-                _ => children.ask_to_end(pool, child, None),
+        let due: Vec<ChildId> = due.into_iter().map(|(child, _)| *child).collect();
+        for child in due {
+            match self.flows.get(&child).and_then(Flow::orphan) {
+                // It is gone, and somebody else holds its socket open.
+                Some(output) => pool.abort(output, CloseReason::HOST),
+                None => {
+                    self.ask_to_end(pool, child);
+                    children.ask_to_end(pool, child, None);
+                }
             }
         }
         if !self.flows.is_empty() {

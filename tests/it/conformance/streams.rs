@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use rustix::io::retry_on_intr;
 use rustix::net::{RecvFlags, recv};
 
 use super::{both_kinds, both_kinds_into_pipes};
@@ -40,8 +41,9 @@ fn answer_and_reset(server: &TcpListener, times: usize) {
     for _ in 0..times {
         let mut client = accept(server);
         // All five are there before one of them is left behind.
-        let (_, there) = recv(&client, &mut [0; 5], RecvFlags::PEEK | RecvFlags::WAITALL)
-            .expect("the question comes");
+        let flags = RecvFlags::PEEK | RecvFlags::WAITALL;
+        let (_, there) =
+            retry_on_intr(|| recv(&client, &mut [0; 5], flags)).expect("the question comes");
         assert_eq!(there, 5);
         read_exactly(&client, 4);
         client.write_all(b"imok").expect("the client listens");

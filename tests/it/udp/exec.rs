@@ -1,11 +1,16 @@
 //! `udp-listen --exec`: one command for each peer (SPEC section 7).
 
+use std::fs::File;
+use std::io::Write;
 use std::net::UdpSocket;
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::support::datagrams::{hear, hear_all, hear_nothing, socket};
+use crate::support::load::in_some_try;
 use crate::support::{Running, proc, wirecat};
 
 fn listen(options: &[&str]) -> Running {
@@ -75,6 +80,33 @@ fn silence_ends_a_command_and_the_next_datagram_begins_another() {
     assert!(listener.is_running(), "only the peer was silent for too long");
 }
 
+/// It has 2 s for its last words, however short the silence was that ended it.
+#[test]
+fn a_command_that_is_slow_to_end_is_heard() {
+    in_some_try(Option::is_some, || {
+        let home = tempfile::tempdir().unwrap();
+        let fifo = home.path().join("go");
+        assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+        // Open for both, it waits for no reader.
+        let mut go = File::options().read(true).write(true).open(&fifo).unwrap();
+        let last = format!("read x <{}; echo late", fifo.display());
+        let line = format!("sort; [ $WIRECAT_CONN != 1 ] || {{ {last}; }}");
+        let mut listener = listen(&["--idle-timeout", "50ms", "--sh", "--exec", &line]);
+        let [slow, quick] = [(); 2].map(|()| client(&mut listener, "127.0.0.1"));
+        slow.send(b"first\n").unwrap();
+        hear_all(&slow, ["first\n"]);
+        // Each time that the command of one is asked to end, the other one has been silent for long.
+        for _ in 0..3 {
+            quick.send(b"x\n").unwrap();
+            hear_all(&quick, ["x\n"]);
+        }
+        go.write_all(b"\n").unwrap();
+        slow.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+        let mut words = [0; 9];
+        slow.recv(&mut words).ok().filter(|length| words[..*length] == *b"late\n")
+    });
+}
+
 /// A command that takes no notice of the end of its stdin is killed.
 #[test]
 fn a_command_that_does_not_end_makes_room_in_the_end() {
@@ -88,7 +120,7 @@ fn a_command_that_does_not_end_makes_room_in_the_end() {
     listener.wait_for("finds no place: 1 command runs");
     hear_nothing(&clients[1]);
     // What is lost there is asked again, as with all datagrams.
-    clients[1].set_read_timeout(Some(std::time::Duration::from_millis(100))).unwrap();
+    clients[1].set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let answered = |_: &usize| {
         clients[1].send(b"x").unwrap();
         clients[1].recv(&mut [0; 9]).is_ok()

@@ -127,6 +127,11 @@ impl Flow {
         by_itself
     }
 
+    /// Its output, where others hold it open though its process has ended.
+    pub(super) fn orphan(&self) -> Option<Id> {
+        self.source.filter(|_| self.stage == Stage::Reaped)
+    }
+
     /// Whether nothing of it is left.
     pub(super) fn is_over(&self) -> bool {
         self.stage == Stage::Reaped && self.source.is_none()
@@ -153,7 +158,9 @@ mod tests {
     fn a_child_that_ends_by_itself_is_over_once_its_output_is() {
         let mut flow = flow(InputFraming::Raw);
         assert!(flow.serves() && flow.part() && !flow.part() && !flow.serves());
+        assert_eq!(flow.orphan(), None, "its process lives");
         assert!(flow.reap() && !flow.is_over());
+        assert_eq!(flow.orphan(), flow.source);
         flow.source = None;
         assert!(flow.is_over() && !flow.part());
     }
