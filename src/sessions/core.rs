@@ -2,11 +2,12 @@
 //! that have a part in it, and the status that it ends with.
 //!
 //! Each event passes [`Core::on`] first, whose [`Disposition`] is what is left for the session.
-//! `shutdown` has the phases of the run and draws how they follow each other.
+//! `state` has the phases of the run and draws how they follow each other.
 
 mod goal;
 mod numbers;
 mod shutdown;
+mod state;
 mod stop;
 mod ticks;
 
@@ -30,8 +31,8 @@ use crate::sys::startup;
 
 use goal::GoalState;
 pub(crate) use numbers::Numbers;
-use shutdown::{Outcome, Phase};
-use stop::{Awaited, OutputPatience, STDOUT_GONE, TIMED_OUT};
+use state::RunState;
+use stop::{Awaited, STDOUT_GONE, TIMED_OUT};
 pub(crate) use stop::{GRACE, NOTE_AFTER, SIGNALLED, status_of};
 use ticks::Ticks;
 
@@ -52,15 +53,8 @@ pub struct Core {
     /// Why the last attempt failed, as far as it was reported.
     last_retry: Option<Failure>,
     pub(crate) ticks: Ticks,
-    outcome: Outcome,
-    phase: Phase,
     pub(crate) numbers: Numbers,
-    /// The reason of what is cut off when the time to flush is over.
-    grace: CloseReason,
-    /// A signal has asked for the end.
-    is_signalled: bool,
-    /// How long stdout may take.
-    patience: OutputPatience,
+    state: RunState,
 }
 
 /// What an event means for a session.
@@ -101,12 +95,8 @@ impl Core {
             awaited: None,
             last_retry: None,
             ticks: Ticks::default(),
-            outcome: Outcome::default(),
-            phase: Phase::Working,
             numbers: Numbers::default(),
-            grace: SIGNALLED,
-            is_signalled: false,
-            patience: OutputPatience::Unlimited,
+            state: RunState::new(),
         }
     }
 
@@ -223,11 +213,11 @@ impl Core {
 
     /// The events of a session that works.
     fn unless_over(&self, meaning: Disposition) -> Disposition {
-        if self.phase.is_working() { meaning } else { Disposition::Nothing }
+        if self.state.is_working() { meaning } else { Disposition::Nothing }
     }
 
     fn on_sigusr1(&mut self, pool: &mut Pool) -> Disposition {
-        if !self.phase.is_working() {
+        if !self.state.is_working() {
             let stats = self.console.sums(Name::Stats, pool, OpenTraffic::default());
             self.console.report(pool, &stats);
         }
@@ -236,12 +226,12 @@ impl Core {
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) -> Disposition {
         match (key.purpose, key.id) {
-            (timers::TICK, None) if self.phase.is_working() => {
+            (timers::TICK, None) if self.state.is_working() => {
                 self.ticks.on_timer(pool, &mut self.console);
             }
             (timers::SUMS, None) => self.console.report_sums(pool),
             (timers::TOTAL, None) => self.time_is_up(pool),
-            (timers::READY, None) if self.phase.is_working() => self.announce(pool),
+            (timers::READY, None) if self.state.is_working() => self.announce(pool),
             (timers::LONG_EVENT, None) if self.console.write_long(pool) => {
                 return self.resume(pool);
             }
@@ -252,7 +242,7 @@ impl Core {
                 }
             }
             (timers::DRAIN, None) => return self.drain_step(pool),
-            (timers::NOTE, None) if !self.phase.is_working() => self.report_waiting(pool),
+            (timers::NOTE, None) if !self.state.is_working() => self.report_waiting(pool),
             (timers::GRACE, None) => return self.grace_is_over(pool),
             _ => return self.unless_over(Disposition::Own),
         }

@@ -13,13 +13,13 @@
 
 use std::time::Duration;
 
+use super::state::Phase;
 use super::{Core, Disposition};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Pool, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
-use crate::sessions::core::shutdown::Phase;
 use crate::sessions::timers;
 
 /// Grace period for queued data: a signal, `--timeout`, `/quit`, a missed deadline, `--count` or
@@ -34,22 +34,6 @@ pub(crate) const SIGNALLED: CloseReason = CloseReason::new(Cause::Host, Detail::
 pub(super) const TIMED_OUT: CloseReason = CloseReason::new(Cause::Timeout, Detail::Timeout);
 /// The close reason of a run whose stdout is gone.
 pub(super) const STDOUT_GONE: CloseReason = CloseReason::new(Cause::Host, Detail::Local);
-
-/// How long stdout may take at the end of a run: the last column of the table above.
-///
-/// ```text
-/// Unlimited ── limit_end ──> Grace ── abandon_output ──> Over
-///     └──────────────── abandon_output ──────────────────^
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum OutputPatience {
-    /// As long as its reader takes.
-    Unlimited,
-    /// No longer than what is queued for the peers.
-    Grace,
-    /// Nothing is waited for any more, not even stdout.
-    Over,
-}
 
 /// The peer that a listener or sender awaits under `--wait`.
 pub(super) struct Awaited {
@@ -101,24 +85,24 @@ impl Core {
 
     /// Cuts off after a time, for this reason, what is not closed in order by then.
     pub(crate) fn limit_flushing(&mut self, pool: &mut Pool, reason: CloseReason, after: Duration) {
-        self.grace = reason;
+        self.state.set_grace(reason);
         pool.arm(TimerKey::global(timers::GRACE), after);
     }
 
     /// The same for stdout as well: the run is to end [`GRACE`] from now.
     pub(crate) fn limit_end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.patience = self.patience.max(OutputPatience::Grace);
+        self.state.limit_output();
         self.limit_flushing(pool, reason, GRACE);
     }
 
     /// Why connections are cut off when the time to flush is over.
     pub(in crate::sessions) fn grace_reason(&self) -> CloseReason {
-        self.grace
+        self.state.grace()
     }
 
     /// The time to flush is over.
     pub(super) fn grace_is_over(&mut self, pool: &mut Pool) -> Disposition {
-        if self.patience >= OutputPatience::Grace {
+        if self.state.is_output_limited() {
             self.abandon_output(pool);
         }
         self.unless_over(Disposition::Own)
@@ -134,7 +118,7 @@ impl Core {
         if !in_order {
             self.overrule(status);
         }
-        if std::mem::replace(&mut self.is_signalled, true) {
+        if self.state.note_signal() {
             self.abandon_output(pool);
             return self.unless_over(Disposition::EndNow(SIGNALLED));
         }
@@ -147,7 +131,7 @@ impl Core {
 
     /// Whether a signal has asked for the end.
     pub(crate) fn is_signalled(&self) -> bool {
-        self.is_signalled
+        self.state.is_signalled()
     }
 
     /// `--timeout` ran out.
@@ -158,7 +142,7 @@ impl Core {
         self.fail(pool, &failure);
         self.console.cut_hooks(pool, &mut self.children);
         // Then all connections are closed: programs and stdout are left, and get no more time.
-        if !self.phase.is_working() {
+        if !self.state.is_working() {
             // `fail` leaves a status that is decided, and `Done` would hide that the end was cut.
             if self.status() == Status::Done {
                 self.overrule(Status::Timeout);
@@ -170,8 +154,8 @@ impl Core {
 
     /// Abandons output that stdout does not take at once, when nothing else is pending.
     pub(super) fn abandon_output(&mut self, pool: &mut Pool) {
-        self.patience = OutputPatience::Over;
-        if self.phase == Phase::Flushing {
+        self.state.abandon_output();
+        if self.state.phase() == Phase::Flushing {
             self.console.abandon(pool, CloseReason::HOST);
         }
     }
