@@ -89,8 +89,8 @@ impl Distributor {
     /// The number of connections has changed.
     fn update_crowd(&self, context: &mut Context<'_>) {
         let accepted: usize = self.loops.iter().map(|one| one.accepted).sum();
-        let (before, now) = (context.streams.crowd, self.out.len().max(accepted));
-        context.streams.crowd = now;
+        let (before, now) = (context.streams.loops.crowd, self.out.len().max(accepted));
+        context.streams.loops.crowd = now;
         if before.min(CROWD) != now.min(CROWD) {
             self.send_all(|| ToLoop::Crowd(now.min(CROWD)));
         }
@@ -173,7 +173,7 @@ impl Distributor {
             |(number, (at, _)): (&u64, &(usize, Option<IpAddr>))| (*at == from).then_some(*number);
         let left: Vec<u64> = self.out.iter().filter_map(left).collect();
         left.into_iter().for_each(|number| self.forget(context, number));
-        if let Some(others) = &mut context.streams.others {
+        if let Some(others) = context.streams.loops.others() {
             others.note_gone(from);
         }
         self.send_all(|| ToLoop::Gone(from));
@@ -211,7 +211,7 @@ impl Distributor {
                 }
             }
             News::Taken(bytes) => {
-                if let Some(others) = &mut context.streams.others {
+                if let Some(others) = context.streams.loops.others() {
                     others.note_taken(from, *bytes);
                 }
             }

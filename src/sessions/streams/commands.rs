@@ -126,7 +126,7 @@ impl Controllable for Commanded<'_> {
 impl Commanded<'_> {
     /// Ends when the connections in the making are there, or cannot be made.
     fn quit_when_made(&mut self, pool: &mut Pool) {
-        self.0.streams.is_quitting = true;
+        self.0.streams.openings.is_quitting = true;
         // With the input closed, no later line is executed while this one waits.
         self.0.core.input.dismiss(pool);
     }

@@ -212,7 +212,7 @@ impl StreamSession {
         if is_accepted {
             self.warn_of_no_input(pool, id);
         }
-        if self.streams.is_quitting {
+        if self.streams.openings.is_quitting {
             opening::quit_when_made(self, pool);
         } else if self.input().ended {
             self.input_ended(pool, id);
@@ -252,7 +252,7 @@ impl StreamSession {
                 && let Some(connection) = self.streams.table.get(id)
             {
                 self.streams.update_reading(pool, id, connection);
-                self.streams.resumed.push(id);
+                self.streams.turns.go_on(id);
             }
             self.with(pool, |service, context| service.drained(context, id));
         }
@@ -288,7 +288,7 @@ impl StreamSession {
         // It would block what feeds the queues for ever: a queue that is gone never drains.
         self.streams.slow.release(id, &mut connection);
         self.streams.check();
-        self.streams.making.forget(id);
+        self.streams.turns.stop_making(id);
         self.streams.make_next();
         frames::on_moved(&mut self.streams, &mut self.core, pool, id);
         self.streams.openings.forget(id);

@@ -72,7 +72,7 @@ impl Streams {
         // It may be sending all the time: it is not read, because of stdout or of another peer.
         // A dialed connection is not held to take anything meanwhile.
         let waits = connection.is_some_and(|one| self.waits(pool, one));
-        let is_unread = self.paused || self.links.waits_for_stdout(pool, id);
+        let is_unread = self.turns.is_paused() || self.links.waits_for_stdout(pool, id);
         let is_held = waits || (is_unread && (!full || self.scope() == Scope::Run)) || is_awaited;
         let Some(left) = timers::left(limit, idle, is_held) else {
             return Some(format!("no traffic for {}", humantime::format_duration(limit)));
@@ -95,7 +95,8 @@ impl Streams {
         let since =
             connection.read_since().map(|since| pool.now().saturating_duration_since(since));
         let silence = since.map_or(silence, |since| since.min(silence));
-        let Some(left) = timers::left(limit, silence, self.paused || self.waits(pool, connection))
+        let Some(left) =
+            timers::left(limit, silence, self.turns.is_paused() || self.waits(pool, connection))
         else {
             return Some(nothing_came("no whole message", limit));
         };
@@ -109,7 +110,7 @@ impl Streams {
         let (within, since) = (connection.armed()?.within?, connection.read_since()?);
         let waited = pool.now().saturating_duration_since(since);
         // It runs on where the message waits for those of others: whoever asked has set the time.
-        let is_held = self.paused || is_behind(pool, connection);
+        let is_held = self.turns.is_paused() || is_behind(pool, connection);
         let Some(left) = timers::left(within, waited, is_held) else {
             return Some(nothing_came("no whole message", within));
         };

@@ -151,7 +151,7 @@ pub(super) fn on_timer(streams: &mut Streams, core: &mut Core, pool: &mut Pool) 
     }
     report(streams, core, pool);
     streams.frames.watch(pool);
-    if streams.paused {
+    if streams.turns.is_paused() {
         // Nobody is read, and so nobody stands still.
         streams.frames.since = Some(now);
         return;

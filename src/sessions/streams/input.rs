@@ -344,7 +344,7 @@ impl StreamSession {
 
     /// Takes the messages that were read and had to wait, of connections that are read again.
     pub(super) fn read_on(&mut self, pool: &mut Pool) {
-        while let Some(id) = self.streams.resumed.pop() {
+        while let Some(id) = self.streams.turns.next() {
             let connection = self.streams.table.get(id);
             if connection.is_some_and(|one| self.streams.goes_on(id, one)) {
                 self.on_data(pool, id, Piece::Held);

@@ -63,6 +63,31 @@ pub(crate) trait OtherLoops {
     fn note_last(&mut self);
 }
 
+/// What a session knows of the other loops of its run, where it has any.
+#[derive(Default)]
+pub(crate) struct Loops {
+    others: Option<Box<dyn OtherLoops>>,
+    /// How many connections they and this one serve, as far as this one was told.
+    pub(crate) crowd: usize,
+}
+
+impl Loops {
+    /// The other loops, where they were named.
+    pub(crate) fn others(&mut self) -> Option<&mut (dyn OtherLoops + 'static)> {
+        self.others.as_deref_mut()
+    }
+
+    /// Whether one of them brings connections to this one.
+    pub(super) fn bring(&self) -> bool {
+        self.others.as_ref().is_some_and(|others| others.bring())
+    }
+
+    /// Whether one of them has not taken much of what was sent to it.
+    pub(super) fn are_full(&self) -> bool {
+        self.others.as_ref().is_some_and(|others| others.are_full())
+    }
+}
+
 /// What one loop has moved.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LoopFigures {
@@ -89,17 +114,17 @@ impl ServingLoop<'_> {
 
     /// Names the other loops.
     pub(crate) fn set_others(self, others: Box<dyn OtherLoops>) {
-        self.0.streams.others = Some(others);
+        self.0.streams.loops.others = Some(others);
     }
 
     /// The other loops, where they were named.
     pub(crate) fn others(&mut self) -> Option<&mut (dyn OtherLoops + 'static)> {
-        self.0.streams.others.as_deref_mut()
+        self.0.streams.loops.others()
     }
 
     /// The run has so many connections.
     pub(crate) fn set_crowd(self, crowd: usize) {
-        self.0.streams.crowd = crowd;
+        self.0.streams.loops.crowd = crowd;
     }
 
     /// Serves a connection that another loop has let in.

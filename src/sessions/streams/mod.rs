@@ -16,12 +16,12 @@ mod frames;
 mod input;
 mod linking;
 mod loops;
-mod making;
 mod opening;
 mod reads;
 mod refusing;
 mod session;
 mod slow;
+mod turns;
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -33,7 +33,6 @@ use crate::sessions::receiver::Receiver;
 use crate::sessions::services::Profile;
 use crate::sessions::timers;
 use crate::sockets::Endpoint;
-use making::Making;
 
 pub(crate) use admission::Admission;
 use commands::Directory;
@@ -43,12 +42,14 @@ use ending::LossStatus;
 pub(crate) use ending::{EndMode, lost};
 use frames::FrameBound;
 use linking::Links;
+use loops::Loops;
 pub(crate) use loops::{Author, LoopFigures, NewConnection, OtherLoops, ServingLoop};
 use opening::Openings;
 use reads::ReadControl;
 pub use session::StreamSession;
 use slow::SlowPolicy;
 pub(crate) use slow::{Backlog, SendState};
+use turns::Turns;
 
 /// What feeds the queues of the connections, and so has to wait for one that is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +92,6 @@ pub(crate) struct Streams {
     dialer: Option<Dialer>,
     /// What commands ask for beside that.
     openings: Openings,
-    /// The run is to end when nothing is in the making any more.
-    is_quitting: bool,
     /// Events show the numbers of connections.
     pub(crate) is_numbered: bool,
     pub(crate) table: IdMap<Connection>,
@@ -100,21 +99,13 @@ pub(crate) struct Streams {
     slow: SlowPolicy,
     /// `--max-frame-total`.
     frames: FrameBound,
-    /// Who makes a message that takes long to make.
-    making: Making,
+    turns: Turns,
     /// What the service is.
     pub(crate) profile: Profile,
     /// Bytes that may wait for one connection, and for its upstream.
     pub(crate) queue: usize,
-    /// Connections are not read, because of stdout or of a queue that blocks.
-    paused: bool,
-    /// Those that may be read again, and may have messages that were read before and had to wait.
-    resumed: Vec<Id>,
     losses: LossStatus,
-    /// The other loops of the run, where it has any.
-    pub(crate) others: Option<Box<dyn OtherLoops>>,
-    /// How many connections they and this one serve, where others do.
-    pub(crate) crowd: usize,
+    pub(crate) loops: Loops,
     /// What passes without being looked at.
     links: Links,
     /// The name of the peer that is read, written out where something shows it.
@@ -176,19 +167,15 @@ impl Streams {
             is_numbered: dialer.is_none(),
             dialer,
             openings: Openings::default(),
-            is_quitting: false,
             table: IdMap::default(),
             directory: Directory::default(),
             slow: SlowPolicy::new(backlog.slow, profile.flow),
             frames: FrameBound::new(backlog.frames),
-            making: Making::default(),
+            turns: Turns::default(),
             profile,
             queue: backlog.queue,
-            paused: false,
-            resumed: Vec::new(),
             losses: LossStatus::default(),
-            others: None,
-            crowd: 0,
+            loops: Loops::default(),
             links: Links::default(),
             peer_name: String::new(),
         }
@@ -225,8 +212,7 @@ impl Streams {
     pub(crate) fn may_come(&self) -> bool {
         let is_open = !self.listeners.is_empty() || self.openings.is_unbound;
         let is_dialing = self.dialer.as_ref().is_some_and(Dialer::is_dialing);
-        let is_brought = self.others.as_ref().is_some_and(|others| others.bring());
-        is_open || is_dialing || is_brought || self.openings.is_busy()
+        is_open || is_dialing || self.loops.bring() || self.openings.is_busy()
     }
 
     /// Whether a lost connection is made again.
@@ -269,14 +255,14 @@ impl Streams {
 
     /// Reads a connection, or leaves what it sends in the kernel.
     fn set_paused(&mut self, pool: &mut Pool, paused: bool) {
-        if std::mem::replace(&mut self.paused, paused) == paused {
+        if !self.turns.set_paused(paused) {
             return;
         }
         for (id, connection) in self.table.iter() {
             self.update_reading(pool, id, connection);
         }
         if !paused && self.profile.flow == Flow::Answers {
-            self.resumed.extend(self.table.ids());
+            self.turns.all_go_on(self.table.ids());
         }
     }
 
@@ -287,13 +273,13 @@ impl Streams {
             && let Some(connection) = self.table.get(id)
         {
             self.update_reading(pool, id, connection);
-            self.resumed.push(id);
+            self.turns.go_on(id);
         }
     }
 
     /// Whether no more messages of a connection are to be taken for now, of those that were read.
     fn is_full(&self, id: Id) -> bool {
-        self.table.get(id).is_some_and(|one| self.paused || self.is_held_elsewhere(one))
+        self.table.get(id).is_some_and(|one| self.turns.is_paused() || self.is_held_elsewhere(one))
     }
 
     /// Whether its service, a command or its own answers keep a connection from being read.
@@ -332,14 +318,14 @@ impl Streams {
         let receiver = &connection.receiver;
         let is_full = self.is_full(id);
         match receiver.is_making() {
-            true => self.making.may_work(id, is_full),
+            true => self.turns.may_work(id, is_full),
             false => receiver.has_unread() && !is_full,
         }
     }
 
     /// A connection was read, and is in the middle of making a message, or has made one.
     fn note_making(&mut self, id: Id, receiver: &mut Receiver, has_delivered: bool) {
-        if !self.making.note(id, receiver.is_making(), has_delivered) {
+        if !self.turns.note_read(id, receiver.is_making(), has_delivered) {
             receiver.begin_anew();
         }
         self.make_next();
@@ -347,15 +333,16 @@ impl Streams {
 
     /// Where no connection makes a message any more, the next one begins.
     fn make_next(&mut self) {
-        if self.making.working().is_none() {
-            self.resumed.extend(self.maker());
+        if self.turns.is_free()
+            && let Some(id) = self.maker()
+        {
+            self.turns.go_on(id);
         }
     }
 
     /// The connection that makes a message, or may begin to.
     fn maker(&self) -> Option<Id> {
-        let mut waiting = self.making.waiting();
-        self.making.working().or_else(|| waiting.find(|id| !self.is_full(*id)))
+        self.turns.maker(|id| self.is_full(id))
     }
 
     /// Whether a connection is to take answers before it may ask for more.

@@ -183,7 +183,7 @@ fn report_failed(core: &mut Core, pool: &mut Pool, asked: &AskedConnection, fail
 pub(super) fn quit_when_made(session: &mut StreamSession, pool: &mut Pool) {
     let streams = &session.streams;
     let is_dialing = streams.dialer.as_ref().is_some_and(super::Dialer::is_dialing);
-    let is_quitting = streams.is_quitting && !is_dialing && !streams.openings.is_busy();
+    let is_quitting = streams.openings.is_quitting && !is_dialing && !streams.openings.is_busy();
     if is_quitting && !session.core.is_ending() {
         session.end(pool, CloseReason::HOST);
     }

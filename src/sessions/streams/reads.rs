@@ -131,7 +131,7 @@ pub(super) fn pause(session: &mut StreamSession, pool: &mut Pool, ids: &[Id]) {
     let now = pool.now();
     for id in ids {
         // A message that is being made would be delivered all the same.
-        session.streams.making.forget(*id);
+        session.streams.turns.stop_making(*id);
     }
     session.streams.make_next();
     change(&mut session.streams, pool, ids, |connection| {

@@ -216,7 +216,7 @@ impl StreamSession {
                 }
             }
             (timers::COMMANDS, _) => self.on_input(pool, Piece::Held),
-            (timers::READ_ON, Some(id)) => self.streams.resumed.push(id),
+            (timers::READ_ON, Some(id)) => self.streams.turns.go_on(id),
             (timers::FRAMES, _) => frames::on_timer(&mut self.streams, &mut self.core, pool),
             (timers::SLOW, Some(id)) => self.streams.on_slow_timer(&mut self.core, pool, id),
             (deadline, Some(id)) => self.check_deadline(pool, deadline, id),

@@ -265,12 +265,12 @@ impl Streams {
 
     /// How many connections the run has.
     pub(super) fn count(&self) -> usize {
-        self.table.len().max(self.crowd)
+        self.table.len().max(self.loops.crowd)
     }
 
     /// Whether what feeds the queues of all connections has to wait.
     pub(super) fn is_blocking(&self) -> bool {
-        self.slow.is_blocking() || self.others.as_ref().is_some_and(|others| others.are_full())
+        self.slow.is_blocking() || self.loops.are_full()
     }
 
     /// Sends a piece of so many messages to every connection of the run but its author.
@@ -281,7 +281,7 @@ impl Streams {
         author: Author,
         (piece, messages): (&Bytes, u64),
     ) {
-        if let Some(others) = &mut self.others {
+        if let Some(others) = self.loops.others() {
             others.broadcast(author, piece, messages);
         }
         self.broadcast_here(core, pool, author, (piece, messages));

@@ -50,6 +50,8 @@ pub(in crate::sessions::streams) struct Openings {
     pub(in crate::sessions::streams) is_pool: bool,
     /// The run lives by its commands alone: it ends with them, and not with a connection.
     pub(in crate::sessions::streams) is_unbound: bool,
+    /// `/quit` was given: the run is to end when nothing is in the making any more.
+    pub(in crate::sessions::streams) is_quitting: bool,
     waiting: VecDeque<AskedConnection>,
     /// By the names that their timers belong to.
     making: BTreeMap<Id, OpeningAttempt>,
