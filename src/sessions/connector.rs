@@ -5,6 +5,7 @@
 //! and knows its events from those of the others.
 
 mod failures;
+mod patience;
 mod progress;
 
 use std::net::SocketAddr;
@@ -19,19 +20,11 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, Query, TimerKey};
 use crate::kind::Kind;
-use crate::sockets::backoff::Backoff;
 use crate::sockets::eyeballs::{Race, RaceStep};
 use crate::sockets::{Address, FdName, Purpose, Target};
 
+use patience::Patience;
 pub(crate) use progress::{Established, Note, Progress};
-
-/// The first and the longest pause between attempts of `--reconnect`.
-const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-/// The same for `--wait`, where the user waits for the answer.
-const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
-
-/// What the last attempt of a `--wait` gets, which begins when that ends.
-const LAST: Duration = Duration::from_secs(1);
 
 /// One connection in the making.
 ///
@@ -51,14 +44,7 @@ pub(crate) struct Connector {
     route: Route,
     /// The connection on whose behalf this one is made; without one it is the session's own.
     owner: Option<Id>,
-    /// How long to go on trying: `None` is for ever.
-    patience: Option<Duration>,
-    backoff: Backoff,
-    since: Instant,
-    /// Attempts since then.
-    tries: u64,
-    /// How long this attempt may take.
-    limit: Duration,
+    patience: Patience,
     local: LocalAddress,
     lookup: Lookup,
     race: Option<Race>,
@@ -86,15 +72,18 @@ impl Connector {
         dialing: Dialing,
         now: Instant,
     ) -> Self {
-        let patience = if dialing.reconnect { None } else { Some(Duration::ZERO) };
-        let backoff = if dialing.reconnect { RECONNECT } else { WAIT };
-        let (patience, settle) = (wait.or(patience), dialing.settle);
-        Self { patience, backoff, settle, ..Self::new(route, None, now) }
+        let timeout = route.options.timeout;
+        let patience = match dialing.reconnect {
+            true => Patience::of_reconnect(wait, timeout, now),
+            false => Patience::of_wait(wait, timeout, now),
+        };
+        Self { settle: dialing.settle, ..Self::new(route, None, patience) }
     }
 
     /// A connection on behalf of another one: one attempt.
     pub(crate) fn on_behalf(route: Route, owner: Id, now: Instant) -> Self {
-        Self::new(route, Some(owner), now)
+        let patience = Patience::once(route.options.timeout, now);
+        Self::new(route, Some(owner), patience)
     }
 
     /// The same with a time to settle, and with what a transport that reads ahead may hold.
@@ -102,16 +91,12 @@ impl Connector {
         Self { settle, budget, ..self }
     }
 
-    fn new(route: Route, owner: Option<Id>, now: Instant) -> Self {
+    fn new(route: Route, owner: Option<Id>, patience: Patience) -> Self {
         Self {
-            limit: route.options.timeout,
             local: LocalAddress::new(route.options.bind.clone()),
             route,
             owner,
-            patience: Some(Duration::ZERO),
-            backoff: WAIT,
-            since: now,
-            tries: 0,
+            patience,
             lookup: Lookup::default(),
             race: None,
             attempts: Vec::new(),
@@ -126,18 +111,14 @@ impl Connector {
 
     /// Begins a first attempt.
     pub(crate) fn begin(&mut self, pool: &mut Pool) -> Progress {
-        (self.since, self.tries) = (pool.now(), 0);
+        self.patience.begin(pool.now());
         self.attempt(pool)
     }
 
     /// Begins again after a connection was lost; the first attempt follows after a pause.
     pub(crate) fn begin_again(&mut self, pool: &mut Pool, was_useful: bool) -> Duration {
-        if was_useful {
-            self.backoff.reset();
-        }
-        (self.since, self.tries) = (pool.now(), 0);
         // At random, so that the clients of a server that was lost do not all come back at once.
-        let pause = self.backoff.pause(fastrand::f64());
+        let pause = self.patience.begin_again(pool.now(), was_useful, fastrand::f64());
         pool.arm(self.timer(timers::RETRY), pause);
         pause
     }
@@ -251,22 +232,10 @@ impl Connector {
         Progress::Pending
     }
 
-    /// How long an attempt may take that begins now: a peer that does not answer makes no `--wait`
-    /// longer.
-    fn limit(&self, now: Instant) -> Duration {
-        let spent = now.saturating_duration_since(self.since);
-        let timeout = self.route.options.timeout;
-        match self.patience {
-            None | Some(Duration::ZERO) => timeout,
-            Some(patience) => timeout.min(patience.saturating_sub(spent).max(LAST)),
-        }
-    }
-
     /// One attempt over all addresses.
     fn attempt(&mut self, pool: &mut Pool) -> Progress {
-        self.tries += 1;
-        self.limit = self.limit(pool.now());
-        pool.arm(self.timer(timers::CONNECT), self.limit);
+        let limit = self.patience.attempt(pool.now());
+        pool.arm(self.timer(timers::CONNECT), limit);
         match self.local.begin(pool, self.route.options.net.family) {
             Some(answer) => self.local_found(pool, answer),
             None => Progress::Pending,

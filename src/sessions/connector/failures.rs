@@ -1,7 +1,6 @@
 //! What follows when an address, or an attempt over all of them, has failed.
 
 use std::io;
-use std::time::Duration;
 
 use super::{Connector, Note, Progress};
 use crate::close::CloseReason;
@@ -51,7 +50,7 @@ impl Connector {
     }
 
     pub(super) fn timed_out(&self) -> Failure {
-        let limit = humantime::format_duration(self.limit);
+        let limit = humantime::format_duration(self.patience.limit());
         let (target, cause) = (self.route.address.to_string(), format!("no answer within {limit}"));
         let failure = Failure::new(Status::Timeout, Kind::Timeout, "connect to", target, cause);
         self.of_destination(failure)
@@ -60,21 +59,6 @@ impl Connector {
     pub(super) fn give_up_attempt(&mut self, pool: &mut Pool) -> Progress {
         let failure = self.last_failure.take().unwrap_or_else(|| self.timed_out());
         self.attempt_failed(pool, failure)
-    }
-
-    /// A failure that ends it, with how often and for how long it was tried.
-    fn tried(&self, failure: Failure, spent: Duration) -> Failure {
-        if self.tries < 2 {
-            return failure;
-        }
-        let spent = Duration::from_millis(u64::try_from(spent.as_millis()).unwrap_or(u64::MAX));
-        let spent = humantime::format_duration(spent);
-        let tried = format!("tried {} times in {spent}", self.tries);
-        let fix = match &failure.fix {
-            Some(fix) => format!("{fix}; {tried}"),
-            None => tried,
-        };
-        failure.fix(fix)
     }
 
     /// Ends whatever is under way.
@@ -94,20 +78,15 @@ impl Connector {
     /// The attempt is over; another one follows where patience allows it.
     pub(super) fn attempt_failed(&mut self, pool: &mut Pool, failure: Failure) -> Progress {
         self.cancel(pool);
-        let spent = pool.now().saturating_duration_since(self.since);
-        let patience = match self.owner {
-            // A listener that has too much to do for now is there; others wait in its backlog, and
-            // those of unix sockets wait here.
-            Some(_) if failure.kind == Kind::Busy => Some(self.route.options.timeout),
-            _ => self.patience,
+        // A listener that has too much to do for now is there; others wait in its backlog, and those of
+        // unix sockets wait here.
+        let is_busy = self.owner.is_some() && failure.kind == Kind::Busy;
+        let is_hopeless = matches!(failure.status, Status::Usage | Status::Local);
+        let (now, chance) = (pool.now(), fastrand::f64());
+        let next = if is_hopeless { None } else { self.patience.next_pause(now, is_busy, chance) };
+        let Some(pause) = next else {
+            return Progress::Failed(self.patience.tried(failure, now));
         };
-        let left = patience.map(|patience| patience.saturating_sub(spent));
-        let hopeless = matches!(failure.status, Status::Usage | Status::Local);
-        if hopeless || left.is_some_and(|left| left.is_zero()) {
-            return Progress::Failed(self.tried(failure, spent));
-        }
-        // The last attempt is made when patience ends, and not before.
-        let pause = self.backoff.pause(fastrand::f64()).min(left.unwrap_or(Duration::MAX));
         pool.arm(self.timer(timers::RETRY), pause);
         Progress::Retrying { failure, pause }
     }
