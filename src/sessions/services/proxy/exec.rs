@@ -9,7 +9,8 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 
-use super::relay::{Upstream, is_in_order};
+use super::relay::is_in_order;
+use super::upstream::Channels;
 use super::{Proxy, UNSERVED, Upstreams, report_missing};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
@@ -60,7 +61,7 @@ impl ExecChildren {
         children: &mut Children,
         (client, title): (Id, String),
         env: Vec<(&'static str, OsString)>,
-    ) -> Result<Upstream, Failure> {
+    ) -> Result<Channels, Failure> {
         let launch = ChildSpec {
             purpose: ChildPurpose::Connection,
             program: self.program.clone(),
@@ -73,9 +74,9 @@ impl ExecChildren {
         let started = children.spawn(pool, launch)?;
         self.served.insert(started.id, Owner { client, title, state: ClientState::Held });
         match (started.stdin, started.stdout) {
-            (Some(sink), Some(source)) => Ok(Upstream { sink, source }),
+            (Some(sink), Some(source)) => Ok(Channels::child(sink, source)),
             // Both were asked for.
-            (stdin, stdout) => Ok(Upstream::connection(stdin.or(stdout).unwrap_or(client))),
+            (stdin, stdout) => Ok(Channels::connection(stdin.or(stdout).unwrap_or(client))),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::relay::{UPSTREAM_LOST, Upstream};
+use super::relay::UPSTREAM_LOST;
+use super::upstream::Channels;
 use super::{Proxy, Upstreams, report_missing};
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Mail, Pool};
@@ -172,6 +173,6 @@ impl Proxy {
         agreed::report(context.core, context.pool, *id, Some(connection.number), &new.peer);
         drop(dialer.take(client));
         dialer.titles.insert(*id, format!("{peer} for {}", connection.title()));
-        self.relays.join(context.pool, client, Upstream::connection(*id), context.streams.queue);
+        self.relays.join(context.pool, client, Channels::connection(*id), context.streams.queue);
     }
 }

@@ -6,6 +6,7 @@
 mod exec;
 mod forward;
 mod relay;
+mod upstream;
 
 use super::{Activity, Profile, Remains, StreamService, UNSERVED};
 use crate::close::CloseReason;

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::upstream::{Channels, Fate};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool};
 use crate::sessions::streams::EndMode;
@@ -22,39 +23,6 @@ pub(super) fn is_in_order(end: &End) -> bool {
     matches!(end.reason, CloseReason::PEER | UPSTREAM_DONE) && end.unsent.is_empty()
 }
 
-/// The channels of an upstream; those of a connection are one and the same.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Upstream {
-    /// It is sent what the connection sends.
-    pub(super) sink: Id,
-    /// What it sends goes to the connection.
-    pub(super) source: Id,
-}
-
-impl Upstream {
-    /// Another connection.
-    pub(super) fn connection(id: Id) -> Self {
-        Self { sink: id, source: id }
-    }
-}
-
-/// How a child that is an upstream ends, as far as that decides what its connection is told. Anything
-/// else is always `Open`.
-///
-/// ```text
-///  Open ── it closes its socket by its end ──> Awaited ── it ended by itself ──> Open
-///    └────────── a signal killed it ──────────────┴──> Killed
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// Its FIN is passed on when it comes.
-    Open,
-    /// Its end is passed on once it is known how it ended.
-    Awaited,
-    /// What it has sent is cut: the connection gets that, and a reset behind it.
-    Killed,
-}
-
 /// One relay, as far as it is still there.
 ///
 /// | `client` | `sink` | `source` | what happens |
@@ -67,7 +35,7 @@ enum Fate {
 /// | no | none | some | left behind: the direction that nobody reads is being closed |
 /// | no | none | none | forgotten |
 ///
-/// A `duplex` upstream has both channels or neither: they are one.
+/// `sink` and `source` are those of its upstream.
 struct Relay {
     /// The connection is there.
     client: bool,
@@ -75,12 +43,7 @@ struct Relay {
     client_ended: bool,
     /// That of the upstream has.
     upstream_ended: bool,
-    sink: Option<Id>,
-    source: Option<Id>,
-    /// The upstream is one connection, which is lost as a whole.
-    duplex: bool,
-    /// Nobody reads the sink any more, though its socket may still be open.
-    reader_gone: bool,
+    upstream: Channels,
     fate: Fate,
 }
 
@@ -88,7 +51,7 @@ impl Relay {
     /// Whether all that the upstream sends has been read.
     /// What a child has closed of which it is not known how it ends may be a half of it.
     fn has_ended(&self) -> bool {
-        self.fate == Fate::Open && (self.upstream_ended || self.source.is_none())
+        self.fate.passes_fin() && (self.upstream_ended || self.upstream.source().is_none())
     }
 
     /// Nothing of the upstream is left: its connection is written what was for it, and ended, with a
@@ -96,11 +59,11 @@ impl Relay {
     fn end_client(&self, pool: &mut Pool, client: Id, is_lost: bool) {
         let (reason, mode) = match self.fate {
             _ if !self.client => return,
-            Fate::Awaited => return,
+            Fate::Exiting => return,
             Fate::Killed => (UPSTREAM_LOST, CloseMode::ResetWhenAcked),
-            Fate::Open if is_lost => (UPSTREAM_LOST, CloseMode::ResetWhenAcked),
-            Fate::Open if self.client_ended => (CloseReason::PEER, CloseMode::UntilAcked),
-            Fate::Open => (UPSTREAM_DONE, CloseMode::UntilAcked),
+            _ if is_lost => (UPSTREAM_LOST, CloseMode::ResetWhenAcked),
+            _ if self.client_ended => (CloseReason::PEER, CloseMode::UntilAcked),
+            Fate::Lives | Fate::Ended => (UPSTREAM_DONE, CloseMode::UntilAcked),
         };
         pool.close(client, reason, mode);
     }
@@ -126,8 +89,8 @@ pub(super) struct Relays {
 impl Relays {
     /// Makes a relay of a connection and an upstream, which may have so many bytes wait for it, as the
     /// connection may.
-    pub(super) fn join(&mut self, pool: &mut Pool, client: Id, upstream: Upstream, queue: usize) {
-        let Upstream { sink, source } = upstream;
+    pub(super) fn join(&mut self, pool: &mut Pool, client: Id, upstream: Channels, queue: usize) {
+        let (Some(sink), Some(source)) = (upstream.sink(), upstream.source()) else { return };
         // A source is only read: what it gives waits in the queue of the connection.
         pool.set_high_mark(sink, queue);
         self.clients.insert(sink, client);
@@ -136,11 +99,8 @@ impl Relays {
             client: true,
             client_ended: false,
             upstream_ended: false,
-            sink: Some(sink),
-            source: Some(source),
-            duplex: sink == source,
-            reader_gone: false,
-            fate: Fate::Open,
+            upstream,
+            fate: Fate::Lives,
         };
         self.relays.insert(client, relay);
         for (from, to) in [(client, sink), (source, client)] {
@@ -164,7 +124,8 @@ impl Relays {
     /// When a byte last moved in a relay, in whichever direction and on whichever side.
     pub(super) fn last_active(&self, pool: &Pool, client: Id) -> Option<Instant> {
         let relay = self.relays.get(&client)?;
-        let ids = [Some(client), relay.sink, relay.source].into_iter().flatten();
+        let ids =
+            [Some(client), relay.upstream.sink(), relay.upstream.source()].into_iter().flatten();
         ids.filter_map(|id| pool.traffic(id)).map(|traffic| traffic.last_active).max()
     }
 
@@ -176,16 +137,16 @@ impl Relays {
         };
         let is_end = matches!(event, Event::Eof { .. });
         let to = if let Some(client) = self.client_of(id) {
-            let mut fate = Fate::Open;
+            let mut fate = Fate::Lives;
             if let (true, Some(relay)) = (is_end, self.relays.get_mut(&client)) {
                 relay.upstream_ended = true;
                 fate = relay.fate;
             }
-            (fate == Fate::Open).then_some(client)
+            fate.passes_fin().then_some(client)
         } else if let Some(relay) = self.relays.get_mut(&id) {
             // Both sides have ended once its upstream has too: the close then counts as the peer's.
             relay.client_ended |= is_end;
-            relay.sink
+            relay.upstream.sink()
         } else {
             return false;
         };
@@ -204,14 +165,12 @@ impl Relays {
         if std::mem::replace(&mut relay.client, false) {
             self.left_behind += 1;
         }
-        if let Some(source) = relay.source
-            && !relay.duplex
-        {
+        if let Some(source) = relay.upstream.source_alone() {
             // With this direction closed, a child that goes on writing gets SIGPIPE or EPIPE, and
             // ends.
             pool.abort(source, end.reason);
         }
-        if let Some(sink) = relay.sink {
+        if let Some(sink) = relay.upstream.sink() {
             // A FIN would make what was cut look complete. A unix socket knows no
             // reset, and just ends.
             let is_lost = matches!(end.reason.cause, Cause::Error | Cause::Timeout);
@@ -230,16 +189,15 @@ impl Relays {
     pub(super) fn upstream_closed(&mut self, pool: &mut Pool, channel: Id, end: &End) -> bool {
         let Some(client) = self.clients.remove(channel) else { return false };
         let Some(relay) = self.relays.get_mut(&client) else { return false };
-        relay.sink.take_if(|sink| *sink == channel);
-        relay.source.take_if(|source| *source == channel);
-        let is_lost = relay.duplex && end.is_loss();
-        match (relay.sink, relay.source) {
+        relay.upstream.forget(channel);
+        let is_lost = relay.upstream.is_connection() && end.is_loss();
+        match (relay.upstream.sink(), relay.upstream.source()) {
             (None, None) => relay.end_client(pool, client, is_lost),
             // What the connection still sends is read, and thrown away.
             (None, Some(_)) => {}
             // The child is reaped and its output read: whoever still holds its stdin open is
             // another.
-            (Some(sink), None) if relay.reader_gone => pool.abort(sink, UPSTREAM_DONE),
+            (Some(sink), None) if relay.fate.is_known() => pool.abort(sink, UPSTREAM_DONE),
             (Some(_), _) => {}
         }
         self.forget_if_gone(client);
@@ -251,11 +209,11 @@ impl Relays {
     pub(super) fn await_exit(&mut self, channel: Id, is_exiting: impl FnOnce(Id) -> bool) {
         if let Some(client) = self.client_of(channel)
             && let Some(relay) = self.relays.get_mut(&client)
-            && relay.fate == Fate::Open
+            && relay.fate == Fate::Lives
             && !relay.upstream_ended
             && is_exiting(client)
         {
-            relay.fate = Fate::Awaited;
+            relay.fate = Fate::Exiting;
         }
     }
 
@@ -264,11 +222,10 @@ impl Relays {
     /// connection is cut: where `was_killed`, and it was not told of an end before.
     pub(super) fn child_ended(&mut self, pool: &mut Pool, client: Id, was_killed: bool) -> bool {
         let Some(relay) = self.relays.get_mut(&client) else { return false };
-        relay.reader_gone = true;
-        let is_held = relay.fate == Fate::Awaited;
+        let is_held = relay.fate == Fate::Exiting;
         let is_cut = was_killed && relay.client && (is_held || !relay.upstream_ended);
-        relay.fate = if is_cut { Fate::Killed } else { Fate::Open };
-        match (relay.sink, relay.source) {
+        relay.fate = if is_cut { Fate::Killed } else { Fate::Ended };
+        match (relay.upstream.sink(), relay.upstream.source()) {
             (None, None) if is_held => relay.end_client(pool, client, false),
             (None, None) => {}
             // While the source is open, the last output may be in the socket: `upstream_closed`
@@ -304,17 +261,13 @@ impl Relays {
     fn forget_if_gone(&mut self, client: Id) {
         let Some(relay) = self.relays.get(&client) else { return };
         debug_assert!(
-            !relay.duplex || relay.sink == relay.source,
-            "half of one connection is gone"
-        );
-        debug_assert!(
-            [relay.sink, relay.source]
+            [relay.upstream.sink(), relay.upstream.source()]
                 .into_iter()
                 .flatten()
                 .all(|channel| self.client_of(channel) == Some(client)),
             "each channel of an upstream leads back to its connection"
         );
-        if !relay.client && relay.sink.is_none() && relay.source.is_none() {
+        if !relay.client && relay.upstream.sink().or(relay.upstream.source()).is_none() {
             self.relays.remove(&client);
             self.left_behind -= 1;
         }
