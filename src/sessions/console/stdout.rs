@@ -166,3 +166,98 @@ impl Stdout {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering::Relaxed;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::buffers::SendQueue;
+    use crate::event_loop::{EventLoop, Traffic};
+
+    /// A reader that takes so many bytes, and then no more.
+    struct Reader(Arc<AtomicUsize>);
+
+    impl Transport for Reader {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(ErrorKind::WouldBlock.into())
+        }
+
+        fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+            let offered = pieces.iter().map(|piece| piece.len()).sum::<usize>();
+            let taken = offered.min(self.0.load(Relaxed));
+            self.0.fetch_sub(taken, Relaxed);
+            if taken > 0 { Ok(taken) } else { Err(ErrorKind::WouldBlock.into()) }
+        }
+    }
+
+    fn end(error: Option<io::Error>, unsent: &'static [u8], unacknowledged: u64) -> End {
+        let mut queue = SendQueue::default();
+        if !unsent.is_empty() {
+            queue.push(Bytes::from_static(unsent));
+        }
+        let now = Instant::now();
+        let traffic = Traffic { received: 0, sent: 0, opened: now, last_active: now };
+        let (reason, unsent, undelivered) = (CloseReason::HOST, queue.take(), 0);
+        End { reason, error, traffic, unsent, unacknowledged, undelivered }
+    }
+
+    #[test]
+    fn it_is_full_beyond_its_mark_until_it_has_drained() {
+        let mut event_loop = EventLoop::new().unwrap();
+        let pool = event_loop.pool();
+        let room = Arc::new(AtomicUsize::new(3));
+        let reader = Box::new(Reader(Arc::clone(&room)));
+        let mut stdout = Stdout::on(pool, reader, StdioKind::Pipe).unwrap();
+        assert!(stdout.is_used() && stdout.has_reader() && !stdout.is_terminal());
+        pool.set_high_mark(stdout.id().unwrap(), 4);
+        stdout.send(pool, b"one");
+        assert_eq!((stdout.is_full(), room.load(Relaxed)), (false, 0));
+        stdout.send(pool, b"two");
+        assert!(!stdout.is_full(), "3 bytes wait, and 4 may");
+        stdout.send_shared(pool, &Bytes::from_static(b"three"));
+        assert!(stdout.is_full());
+        stdout.send(pool, b"");
+        assert!(stdout.is_full(), "a send that fits does not make room");
+        stdout.drained();
+        assert!(!stdout.is_full());
+    }
+
+    #[test]
+    fn an_unused_one_takes_everything_and_is_never_full() {
+        let mut event_loop = EventLoop::new().unwrap();
+        let mut stdout = Stdout::unused();
+        stdout.send(event_loop.pool(), &[0; 1 << 20]);
+        stdout.finish(event_loop.pool());
+        stdout.release();
+        assert!(!stdout.is_used() && !stdout.is_full() && !stdout.has_reader());
+    }
+
+    #[test]
+    fn its_end_is_in_order_unread_failed_or_too_early() {
+        let broken = || Some(io::Error::from(ErrorKind::BrokenPipe));
+        let device = || Some(io::Error::from(ErrorKind::StorageFull));
+        for (end, unwritten, expected) in [
+            (end(None, b"", 0), 0, "Flushed"),
+            (end(broken(), b"rest", 0), 5, "Unread"),
+            (end(device(), b"", 0), 0, "Failed"),
+            (end(None, b"rest", 2), 5, "Undelivered(11)"),
+            (end(None, b"", 1), 0, "Undelivered(1)"),
+        ] {
+            let mut event_loop = EventLoop::new().unwrap();
+            let reader = Box::new(Reader(Arc::default()));
+            let mut stdout = Stdout::on(event_loop.pool(), reader, StdioKind::File).unwrap();
+            stdout.is_full = true;
+            let meaning = stdout.closed(&end, unwritten);
+            assert!(format!("{meaning:?}").starts_with(expected), "{meaning:?}, not {expected}");
+            assert!(!stdout.is_used() && !stdout.is_full());
+            let failure = meaning.failure().map(|failure| failure.status);
+            let is_failure = expected.starts_with("Failed") || expected.starts_with("Undelivered");
+            assert_eq!(failure, is_failure.then_some(Status::Local), "{expected}");
+        }
+    }
+}
