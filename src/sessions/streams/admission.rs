@@ -31,20 +31,46 @@ pub(crate) struct Admission {
     max_clients: Option<usize>,
     /// `--max-per-address`: how many of them each address has, and the address of each.
     per_address: Option<(PerAddress, IdMap<IpAddr>)>,
-    /// What a client beyond that is sent, in place of waiting in the backlog.
-    refusal: Option<&'static [u8]>,
-    /// Those that are being refused so, and are not gone yet.
-    turned_away: Vec<Id>,
+    /// Where a client beyond that is sent a refusal, in place of waiting in the backlog.
+    refusals: Option<Refusals>,
     /// How many can be served with the descriptors that this process may have, where one client
     /// takes several.
     capacity: Option<usize>,
     /// New clients are accepted; otherwise they wait in the backlog.
     accepting: bool,
-    /// Accepting failed for want of descriptors, and that was reported.
+    troubles: AcceptTroubles,
+}
+
+/// The clients that are sent a refusal.
+#[derive(Debug)]
+struct Refusals {
+    /// What each is sent.
+    text: &'static [u8],
+    /// Those that are not gone yet.
+    turned_away: Vec<Id>,
+}
+
+impl Refusals {
+    /// Whether one more may be turned away, as far as their number goes.
+    fn has_room(&self) -> bool {
+        self.turned_away.len() < TURNED_AWAY
+    }
+
+    /// Turns one more away, and says what it is sent.
+    fn turn_away(&mut self, id: Id) -> &'static [u8] {
+        self.turned_away.push(id);
+        self.text
+    }
+}
+
+/// What has been reported of accepting that fails: each of these once.
+#[derive(Debug, Default)]
+struct AcceptTroubles {
+    /// It failed for want of descriptors, with this cause.
     starved: Option<String>,
-    /// Accepting failed for another reason, and that was reported.
+    /// It failed for another reason.
     has_failed: bool,
-    /// A client was closed for want of descriptors, and that was reported.
+    /// A client was closed for want of descriptors.
     has_made_room: bool,
 }
 
@@ -64,13 +90,10 @@ impl Admission {
             conns,
             max_clients,
             per_address: None,
-            refusal: None,
-            turned_away: Vec::new(),
+            refusals: None,
             capacity: None,
             accepting: true,
-            starved: None,
-            has_failed: false,
-            has_made_room: false,
+            troubles: AcceptTroubles::default(),
         }
     }
 
@@ -102,29 +125,28 @@ impl Admission {
     /// Its address has as many as it may have.
     #[cfg(feature = "tls")]
     pub(crate) fn count_early(&mut self, id: Id, peer: &Endpoint) -> Result<(), Crowded> {
-        if self.refusal.is_some() { Ok(()) } else { self.count(id, peer) }
+        if self.refusals.is_some() { Ok(()) } else { self.count(id, peer) }
     }
 
     /// What is sent to a client whose address has no place for it; `None` where nothing is, or where too
     /// many such clients are not gone yet.
     pub(crate) fn turn_away_one_more(&mut self, id: Id) -> Option<&'static [u8]> {
-        let refusal = self.refusal.filter(|_| self.turned_away.len() < TURNED_AWAY)?;
-        self.turned_away.push(id);
-        debug_assert!(self.turned_away.len() <= TURNED_AWAY, "{}", self.turned_away.len());
-        Some(refusal)
+        let refusals = self.refusals.as_mut().filter(|refusals| refusals.has_room())?;
+        let text = refusals.turn_away(id);
+        let count = refusals.turned_away.len();
+        debug_assert!(count <= TURNED_AWAY, "{count}");
+        Some(text)
     }
 
     /// Has clients beyond `--max-clients` sent a refusal.
     pub(crate) fn refuse_with(&mut self, refusal: &'static [u8]) {
-        self.refusal = Some(refusal);
+        self.refusals = Some(Refusals { text: refusal, turned_away: Vec::new() });
     }
 
     /// What one more client is sent that is not admitted beside so many others, where it is sent anything.
     pub(crate) fn turn_away(&mut self, id: Id, clients: usize) -> Option<&'static [u8]> {
-        let refusal =
-            self.refusal.filter(|_| self.max_clients.is_some_and(|most| clients >= most))?;
-        self.turned_away.push(id);
-        Some(refusal)
+        let is_full = self.max_clients.is_some_and(|most| clients >= most);
+        Some(self.refusals.as_mut().filter(|_| is_full)?.turn_away(id))
     }
 
     /// A connection is gone, which may be one that was turned away.
@@ -134,7 +156,9 @@ impl Admission {
         {
             per_address.leave(ip);
         }
-        self.turned_away.retain(|other| *other != id);
+        if let Some(refusals) = &mut self.refusals {
+            refusals.turned_away.retain(|other| *other != id);
+        }
     }
 
     /// A listener is gone, and with it those in their handshakes: counts those alone that are alive.
@@ -188,8 +212,8 @@ impl Admission {
     /// Decides whether to accept while there are `clients`, and `blocked` output. Returns what
     /// changes for the listeners, where anything does.
     pub(crate) fn update(&mut self, clients: usize, blocked: bool) -> Option<Change> {
-        let most = match self.refusal {
-            Some(_) if self.turned_away.len() < TURNED_AWAY => self.capacity,
+        let most = match &self.refusals {
+            Some(refusals) if refusals.has_room() => self.capacity,
             _ => self.max_clients.into_iter().chain(self.capacity).min(),
         };
         let crowded = most.is_some_and(|most| clients >= most);
@@ -209,27 +233,27 @@ impl Admission {
 
     /// Accepting fails for another reason than want of room. True the first time, when it is to be reported.
     pub(crate) fn fail(&mut self) -> bool {
-        !std::mem::replace(&mut self.has_failed, true)
+        !std::mem::replace(&mut self.troubles.has_failed, true)
     }
 
     /// Accepting fails for want of descriptors, or whatever the cause says. True the first time, when it
     /// is to be reported.
     pub(crate) fn starve(&mut self, cause: &str) -> bool {
-        let is_first = self.starved.is_none();
+        let is_first = self.troubles.starved.is_none();
         if is_first {
-            self.starved = Some(cause.to_owned());
+            self.troubles.starved = Some(cause.to_owned());
         }
         is_first
     }
 
     /// Why accepting has failed for want of descriptors, if it has.
     pub(crate) fn starvation(&self) -> Option<&str> {
-        self.starved.as_deref()
+        self.troubles.starved.as_deref()
     }
 
     /// A client makes room. True the first time, when it is to be reported.
     pub(crate) fn make_room(&mut self) -> bool {
-        !std::mem::replace(&mut self.has_made_room, true)
+        !std::mem::replace(&mut self.troubles.has_made_room, true)
     }
 }
 
