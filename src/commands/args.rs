@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, Args, ValueEnum, ValueHint};
 
-use super::claims::check_stdin_takers;
+use super::claims::{check_stdin_takers, texts_of_stdin};
 use super::reading::read_text;
 use super::rules::refuse;
 use crate::error::Failure;
@@ -336,7 +336,7 @@ impl SourceArgs {
         if self.send.is_empty() {
             return Ok(if self.no_stdin { InputSource::Nothing } else { gives });
         }
-        check_stdin_takers(&self.send, false)?;
+        check_stdin_takers(texts_of_stdin(&self.send))?;
         let texts = self.send.iter().map(|text| read_text(text)).collect::<Result<_, _>>()?;
         Ok(InputSource::Texts(texts))
     }

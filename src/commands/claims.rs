@@ -31,11 +31,15 @@ pub(super) fn claim_stdout(common: &Common, console: &mut Console) -> Result<(),
     Ok(())
 }
 
-/// Two readers of stdin would each get a part of it: texts, and the session where it is one.
-pub(super) fn check_stdin_takers<'a>(
-    texts: impl IntoIterator<Item = &'a OsString>,
-    session: bool,
-) -> Result<(), Failure> {
-    let takers = texts.into_iter().filter(|text| *text == "@-").count() + usize::from(session);
+/// How many texts are read of stdin.
+pub(super) fn texts_of_stdin<'a>(texts: impl IntoIterator<Item = &'a OsString>) -> usize {
+    texts.into_iter().filter(|text| *text == "@-").count()
+}
+
+/// Several readers of stdin would each get a part of it: texts, and the session where it is one.
+///
+/// # Errors
+/// There are as many.
+pub(super) fn check_stdin_takers(takers: usize) -> Result<(), Failure> {
     if takers > 1 { Err(refuse("@-", ONE_PURPOSE)) } else { Ok(()) }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use clap::Args;
 
 use super::args::{ReplayArgs, ReportArgs, as_usize, parse_addresses};
-use super::claims::check_stdin_takers;
+use super::claims::{check_stdin_takers, texts_of_stdin};
 use super::launch::Launch;
 use super::listening::{AccessArgs, ListenArgs};
 use super::names::{Side, of_access, to_listen_on};
@@ -231,7 +231,7 @@ fn check_texts(args: &ServeArgs) -> Result<(), Failure> {
     let others = [args.discard, args.save.is_some(), args.forward.is_some(), args.exec.is_some()];
     let relays = args.reply.is_none() && !others.contains(&true);
     let texts = source.send.iter().chain(&args.greet).chain(&args.reply);
-    check_stdin_takers(texts, relays && source.reads_stdin())
+    check_stdin_takers(texts_of_stdin(texts) + usize::from(relays && source.reads_stdin()))
 }
 
 fn handling(args: &ServeArgs) -> Result<Handling, Failure> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, as_usize, parse_addresses};
-use super::claims::check_stdin_takers;
+use super::claims::{check_stdin_takers, texts_of_stdin};
 use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen};
 use super::launch::Launch;
 use super::listening::ListenArgs;
@@ -90,7 +90,8 @@ pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen
         Some(address) => (To::Last, Some(peer_address(address)?)),
     };
     let typed = &args.input.source;
-    check_stdin_takers(typed.send.iter().chain(&args.listener.reply), typed.reads_stdin())?;
+    let texts = typed.send.iter().chain(&args.listener.reply);
+    check_stdin_takers(texts_of_stdin(texts) + usize::from(typed.reads_stdin()))?;
     let mut net = args.listener.run.net(args.family.family())?;
     args.listen.apply(&mut net);
     let source = datagram_input(&args.input)?;

@@ -23,7 +23,7 @@ mod startup;
 mod streams;
 mod timers;
 
-pub(crate) use self::core::{NOTE_AFTER, Numbers};
+pub(crate) use self::core::{Core, NOTE_AFTER, Numbers};
 pub use console::{Console, DataTo};
 pub(crate) use console::{ConsoleEntry, OpenTraffic, RemoteForm, Totals, Uplink};
 pub use datagrams::GroupInterface;

@@ -8,7 +8,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, EventLoop, Handler, IdMap, Mail, Mailbox, Pool, Signal};
 use crate::kind::Kind;
-use crate::sessions::{Console, Numbers, RemoteForm, ServingLoop, Session, StreamSession};
+use crate::sessions::{Console, Core, Numbers, RemoteForm, ServingLoop, Session, StreamSession};
 
 /// Makes the session of a loop, in its thread.
 pub(crate) type MakeSession =
@@ -63,13 +63,66 @@ pub(super) fn run(mut event_loop: EventLoop, setup: LoopSetup) {
     last.end = Some(end);
 }
 
-/// A session beside others of the same run.
+/// What the main loop and this one know of its end.
 ///
 /// ```text
-/// serving ── Last, and no connection is left ─────────────> ended
-///    ├────── Stop, Close ──> ending ── all is closed ───────> ended
-///    └────── enough, a stop word: `Ending` is sent ──> ending ──┘
+/// Serving ── `ToLoop::Last` ──> Last ── no connection is left ──────────────────> over
+///    │                            ├── `ToLoop::Stop`, `ToLoop::Close` ──> Known ──^
+///    └────────────────────────────┴── enough, a stop word: `News::Ending` ──> Known
 /// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    /// Connections may come.
+    Serving,
+    /// No more come: the end of the last one is that of the loop, which needs no news.
+    Last,
+    /// The main loop knows that this one ends: it has asked for that, or was told.
+    Known,
+}
+
+impl Course {
+    /// No more connections come.
+    fn expect_no_more(&mut self) {
+        if *self == Self::Serving {
+            *self = Self::Last;
+        }
+    }
+
+    /// Whether the main loop is to be told of the end of a session in this state, once.
+    fn is_news(&mut self, state: SessionEnd) -> bool {
+        let is_news = match (*self, state) {
+            (Self::Known, _) | (_, SessionEnd::Open) | (Self::Last, SessionEnd::Over) => false,
+            (Self::Serving | Self::Last, _) => true,
+        };
+        if is_news {
+            *self = Self::Known;
+        }
+        is_news
+    }
+}
+
+/// How far a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SessionEnd {
+    Open,
+    /// It has seen what the run is for.
+    Enough,
+    Ending,
+    Over,
+}
+
+impl SessionEnd {
+    fn of(core: &Core) -> Self {
+        match core.is_ending() {
+            _ if core.has_enough() => Self::Enough,
+            false => Self::Open,
+            true if core.is_over() => Self::Over,
+            true => Self::Ending,
+        }
+    }
+}
+
+/// A session beside others of the same run.
 struct Serving {
     session: StreamSession,
     index: usize,
@@ -85,12 +138,7 @@ struct Serving {
     lost_at: Option<Instant>,
     /// The main loop knows that accepting has failed.
     is_starved: bool,
-    /// The main loop has asked for the end.
-    is_ordered: bool,
-    /// No more connections come.
-    is_last: bool,
-    /// The main loop knows that this one ends by itself.
-    is_reported: bool,
+    course: Course,
 }
 
 impl Serving {
@@ -113,9 +161,7 @@ impl Serving {
             clients: listens.then_some(0),
             lost_at: None,
             is_starved: false,
-            is_ordered: false,
-            is_last: false,
-            is_reported: false,
+            course: Course::Serving,
         })
     }
 
@@ -147,15 +193,15 @@ impl Serving {
             }
             ToLoop::Crowd(crowd) => self.session().set_crowd(crowd),
             ToLoop::Last => {
-                self.is_last = true;
+                self.course.expect_no_more();
                 self.session().expect_no_more(pool);
             }
             ToLoop::Stop => {
-                self.is_ordered = true;
+                self.course = Course::Known;
                 self.session.on(pool, Event::Signal(Signal::Terminate));
             }
             ToLoop::Close(how) => {
-                self.is_ordered = true;
+                self.course = Course::Known;
                 if !self.session.core().is_over() {
                     self.session.close(pool, how);
                 }
@@ -226,11 +272,9 @@ impl Serving {
         if !self.session().is_blocking() {
             self.report_taken();
         }
-        let core = self.session.core();
-        let enough = core.has_enough();
-        let ends = core.is_ending() && !(self.is_last && core.is_over());
-        if (enough || ends) && !self.is_ordered && !self.is_reported {
-            self.is_reported = true;
+        let end = SessionEnd::of(self.session.core());
+        if self.course.is_news(end) {
+            let enough = end == SessionEnd::Enough;
             send_news(&self.main, self.index, News::Ending { enough });
         }
     }
@@ -274,5 +318,32 @@ impl Handler for Serving {
             event => self.session.on(pool, event),
         }
         self.event_done(pool);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_news_once_unless_it_was_asked_for_or_is_that_of_the_last_connection() {
+        use SessionEnd::{Ending, Enough, Open, Over};
+        for (course, news) in [
+            (Course::Serving, [false, true, true, true]),
+            (Course::Last, [false, true, true, false]),
+            (Course::Known, [false; 4]),
+        ] {
+            for (state, expected) in [Open, Enough, Ending, Over].into_iter().zip(news) {
+                let mut course = course;
+                assert_eq!(course.is_news(state), expected, "{course:?} {state:?}");
+                assert!(!expected || course == Course::Known && !course.is_news(Enough));
+            }
+        }
+        let mut course = Course::Serving;
+        course.expect_no_more();
+        assert_eq!(course, Course::Last);
+        assert!(course.is_news(Enough));
+        course.expect_no_more();
+        assert_eq!(course, Course::Known, "it stays known");
     }
 }
