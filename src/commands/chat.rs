@@ -31,7 +31,9 @@ use crate::sessions::chat::group::GroupService;
 use crate::sessions::chat::group::GroupSockets;
 use crate::sessions::chat::{ChatConfig, GroupConfig, HostConfig, Identity, JoinConfig};
 use crate::sessions::chat::{HeldNotices, MemberService, RawTerminal, RoomService, Screen};
-use crate::sessions::config::{AnyAddress, Common, Dialing, InputSource, Net, Wire};
+use crate::sessions::config::{
+    AdmissionRules, AnyAddress, Common, Dialing, InputSource, Net, Wire,
+};
 use crate::sessions::datagrams::DatagramSession;
 use crate::sessions::{Console, DataTo, InputReader, StreamSession};
 use crate::sockets::Address;
@@ -192,9 +194,12 @@ fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
         net,
         address,
         identity: (!args.headless).then(|| identity(args)),
-        max_clients: args.max_clients.map(as_usize),
-        max_per_address: args.max_per_address.map(as_usize),
-        access: args.access.access(),
+        admission: AdmissionRules {
+            access: args.access.access(),
+            conns: None,
+            max_clients: args.max_clients.map(as_usize),
+            max_per_address: args.max_per_address.map(as_usize),
+        },
         queue: as_usize(args.queue.unwrap_or(QUEUE)),
         pace: pace(args.flood_limit)?,
         frame_total,
@@ -368,8 +373,12 @@ fn run_host(mut config: HostConfig) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.common)?;
     let addresses = std::slice::from_ref(&config.address);
     let names = to_listen_on(addresses, config.net.family);
-    launch.look_up(&config.common, Side::Server, names.chain(of_access(&config.access)))?;
-    launch.find_access(&mut config.access)?;
+    launch.look_up(
+        &config.common,
+        Side::Server,
+        names.chain(of_access(&config.admission.access)),
+    )?;
+    launch.find_access(&mut config.admission.access)?;
     let listeners = launch.listen(addresses, &config.net)?;
     let place = launch.locals.first().map_or(String::new(), |local| local.address.clone());
     let identity = config.identity.as_ref();

@@ -24,7 +24,7 @@ use crate::protocol::output::Output;
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::recording::Role;
 use crate::report::{Attention, Settings};
-use crate::sessions::config::{Handling, Route, RouteOptions, Serve};
+use crate::sessions::config::{AdmissionRules, Backlog, Handling, Route, RouteOptions, Serve};
 use crate::sessions::{DataTo, StreamSession};
 #[cfg(feature = "tls")]
 use crate::sockets::dialogue::StarttlsProtocol;
@@ -206,21 +206,25 @@ pub(super) fn config(args: &ServeArgs, mut report: Settings) -> Result<Serve, Fa
         via,
         ..RouteOptions::default()
     };
-    let frame_total = stream::frame_total(args.max_frame_total, &common.wire)?;
+    let frames = stream::frame_total(args.max_frame_total, &common.wire)?;
     Ok(Serve {
         common,
         addresses,
-        conns: if args.once { Some(1) } else { args.conns },
-        max_clients: args.max_clients.map(as_usize),
-        max_per_address: args.max_per_address.map(as_usize),
+        admission: AdmissionRules {
+            access: args.access.access(),
+            conns: if args.once { Some(1) } else { args.conns },
+            max_clients: args.max_clients.map(as_usize),
+            max_per_address: args.max_per_address.map(as_usize),
+        },
         replay: replay::streams(&args.replay, &args.stream.run, Role::Accepted)?,
         greet: greeting(args)?,
-        slow: SlowRules { policy: args.slow, after: args.slow_after.unwrap_or(patience) },
-        queue: as_usize(args.queue.unwrap_or(queue)),
-        frame_total,
+        backlog: Backlog {
+            queue: as_usize(args.queue.unwrap_or(queue)),
+            slow: SlowRules { policy: args.slow, after: args.slow_after.unwrap_or(patience) },
+            frames,
+        },
         routes,
         threads: as_usize(args.threads.unwrap_or(1)),
-        access: args.access.access(),
         handling,
     })
 }
@@ -303,8 +307,12 @@ pub(super) fn run(mut config: Serve) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.common)?;
     let net = config.routes.net.clone();
     let names = to_listen_on(&config.addresses, net.family);
-    launch.look_up(&config.common, Side::Server, names.chain(of_access(&config.access)))?;
-    launch.find_access(&mut config.access)?;
+    launch.look_up(
+        &config.common,
+        Side::Server,
+        names.chain(of_access(&config.admission.access)),
+    )?;
+    launch.find_access(&mut config.admission.access)?;
     let mut shares: Vec<Vec<OpenListener>> = (0..config.threads).map(|_| Vec::new()).collect();
     let listeners = match config.threads > 1 && threads::may_accept(&config) {
         true => launch.listen_in_loops(&config.addresses, &net, &mut shares)?,

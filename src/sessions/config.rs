@@ -22,6 +22,7 @@ pub use wire::Wire;
 use super::children::Program;
 use super::ready::ReadyTargets;
 use super::recorder::RecordTarget;
+pub use super::streams::{AdmissionRules, Backlog};
 use crate::error::Failure;
 use crate::event_loop::{Id, Pool};
 use crate::framing;
@@ -34,7 +35,6 @@ use crate::protocol::output;
 use crate::protocol::pacer::Rate;
 use crate::protocol::relay::Rules;
 use crate::protocol::replay::Script;
-use crate::protocol::slow::SlowRules;
 use crate::report;
 #[cfg(feature = "tls")]
 use crate::sockets::tls::ServerTls;
@@ -243,26 +243,16 @@ pub struct Serve {
     pub common: Common,
     /// Where to listen.
     pub addresses: Vec<Address>,
-    /// How many connections to take in all.
-    pub conns: Option<u64>,
-    /// How many connections may be open at once.
-    pub max_clients: Option<usize>,
-    /// How many of them one IP address may have.
-    pub max_per_address: Option<usize>,
-    /// Which clients are admitted.
-    pub access: Access,
+    /// Which clients are let in, and how many.
+    pub admission: AdmissionRules,
     /// What is done with a client.
     pub handling: Handling,
     /// What each client is sent first.
     pub greet: Option<Bytes>,
     /// What is played, in place of any handling.
     pub replay: Option<Replay>,
-    /// What happens to a client that does not keep up.
-    pub slow: SlowRules,
-    /// Bytes that may wait for one client.
-    pub queue: usize,
-    /// Bytes that the unfinished messages of all clients may hold.
-    pub frame_total: usize,
+    /// What may wait for a client, and what happens to one that does not keep up.
+    pub backlog: Backlog,
     /// How connections are made that commands ask for.
     pub routes: RouteOptions,
     /// How many loops serve.

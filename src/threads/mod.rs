@@ -52,7 +52,8 @@ use std::thread;
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Id, Pool};
 use crate::sessions::config::{
-    Common, Goal, Handling, Helpers, InputConfig, InputSource, Limits, Net, Serve,
+    AdmissionRules, Backlog, Common, Goal, Handling, Helpers, InputConfig, InputSource, Limits,
+    Net, Serve,
 };
 use crate::sessions::{InputReader, Numbers, ServingLoop, Session, StreamSession};
 use crate::sockets::OpenListener;
@@ -88,9 +89,10 @@ pub(crate) const SHARES_PORTS: bool = cfg!(any(target_os = "android", target_os 
 
 /// Whether each loop of `tcp-serve` may accept: nothing counts clients over all loops.
 pub(crate) fn may_accept(config: &Serve) -> bool {
-    let is_counted = config.conns.is_some()
-        || config.max_clients.is_some()
-        || config.max_per_address.is_some()
+    let AdmissionRules { conns, max_clients, max_per_address, .. } = config.admission;
+    let is_counted = conns.is_some()
+        || max_clients.is_some()
+        || max_per_address.is_some()
         // A limit on descriptors is one on clients.
         || matches!(config.handling, Handling::Save(_) | Handling::Forward(_) | Handling::Exec(_));
     SHARES_PORTS && !is_counted
@@ -99,8 +101,9 @@ pub(crate) fn may_accept(config: &Serve) -> bool {
 /// The sessions of `tcp-serve`, one for each loop with its listeners.
 pub(crate) fn of_serve(config: &Serve, listeners: Vec<Vec<OpenListener>>) -> Vec<MakeSession> {
     let common = of_loop(&config.common);
-    let frame_total = share(config.frame_total, config.threads, &common);
-    let config = Serve { common, frame_total, ..config.clone() };
+    let frames = share(config.backlog.frames, config.threads, &common);
+    let backlog = Backlog { frames, ..config.backlog };
+    let config = Serve { common, backlog, ..config.clone() };
     let make = |listeners| -> MakeSession {
         let config = config.clone();
         Box::new(move |pool, console| {

@@ -19,10 +19,9 @@ pub use terminal::{HeldNotices, RawTerminal};
 
 use crate::framing::Framing;
 use crate::multicast::GroupAddress;
-use crate::protocol::access::Access;
 use crate::protocol::chat::pace::Pace;
 use crate::protocol::chat::{Dialect, Nick};
-use crate::sessions::config::{Common, Dialing, Net, Route, Wire};
+use crate::sessions::config::{AdmissionRules, Common, Dialing, Net, Route, Wire};
 use crate::sockets::Address;
 
 /// Who takes part, and what the user sees.
@@ -68,12 +67,8 @@ pub struct HostConfig {
     pub address: Address,
     /// Who hosts; `None` for a relay alone.
     pub identity: Option<Identity>,
-    /// Upper bound on members at one time.
-    pub max_clients: Option<usize>,
-    /// How many of them one IP address may have.
-    pub max_per_address: Option<usize>,
-    /// Which clients are admitted.
-    pub access: Access,
+    /// Which clients are let in, and how many.
+    pub admission: AdmissionRules,
     /// Bytes that may wait for one member.
     pub queue: usize,
     /// How many lines each member may send.

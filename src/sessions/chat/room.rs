@@ -77,8 +77,7 @@ impl RoomService {
         let (members, ids) = (IdMap::default(), HashMap::new());
         let service = Self { frontend, dialect, room, members, ids, is_closed: false };
         let core = Core::new(config.common, console, input);
-        let admission = Admission::new(config.access, None, config.max_clients)
-            .per_address(config.max_per_address);
+        let admission = Admission::new(config.admission);
         let backlog = Backlog { queue: config.queue, slow: SLOW, frames: config.frame_total };
         StreamSession::new(core, Box::new(service), admission, backlog, listeners)
     }

@@ -12,7 +12,7 @@ use super::datagrams::{FullPeer, GroupInterface, PeerAdmission, Sockets, Unanswe
 use super::input::InputReader;
 use super::services::{Activity, Profile, Remains, StreamService};
 use super::session::ShutdownMode;
-use super::streams::{Admission, Backlog, Context, EndMode, Flow, StreamSession};
+use super::streams::{Admission, AdmissionRules, Backlog, Context, EndMode, Flow, StreamSession};
 use super::timers;
 use crate::close::CloseReason;
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, TimerKey};
@@ -91,7 +91,8 @@ impl EchoService {
         if config.datagrams {
             core.search_messages();
         }
-        let admission = Admission::new(config.access, None, None);
+        let admission =
+            Admission::new(AdmissionRules { access: config.access, ..AdmissionRules::default() });
         StreamSession::new(core, Box::new(service), admission, backlog, listeners)
     }
 

@@ -23,13 +23,8 @@ const TURNED_AWAY: usize = 64;
 /// Once `is_complete`, no listener is left to accept.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    /// `--allow` and `--deny`.
-    access: Access,
-    /// `--conns`: how many connections to take in all.
-    conns: Option<u64>,
-    /// `--max-clients`: how many may be open at once.
-    max_clients: Option<usize>,
-    /// `--max-per-address`: how many of them each address has, and the address of each.
+    rules: AdmissionRules,
+    /// How many clients each address has, and the address of each, where that has a limit.
     per_address: Option<(PerAddress, IdMap<IpAddr>)>,
     /// Where a client beyond that is sent a refusal, in place of waiting in the backlog.
     refusals: Option<Refusals>,
@@ -74,6 +69,19 @@ struct AcceptTroubles {
     has_made_room: bool,
 }
 
+/// Which clients are let in, and how many.
+#[derive(Clone, Debug, Default)]
+pub struct AdmissionRules {
+    /// `--allow` and `--deny`.
+    pub access: Access,
+    /// `--conns`: how many connections to take in all.
+    pub conns: Option<u64>,
+    /// `--max-clients`: how many may be open at once.
+    pub max_clients: Option<usize>,
+    /// `--max-per-address`: how many of them one IP address may have.
+    pub max_per_address: Option<usize>,
+}
+
 /// What changes for the listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
@@ -84,23 +92,16 @@ pub(crate) struct Change {
 }
 
 impl Admission {
-    pub(crate) fn new(access: Access, conns: Option<u64>, max_clients: Option<usize>) -> Self {
+    pub(crate) fn new(rules: AdmissionRules) -> Self {
+        let of_address = |most| (PerAddress::new(most), IdMap::default());
         Self {
-            access,
-            conns,
-            max_clients,
-            per_address: None,
+            per_address: rules.max_per_address.map(of_address),
+            rules,
             refusals: None,
             capacity: None,
             accepting: true,
             troubles: AcceptTroubles::default(),
         }
-    }
-
-    /// Lets one address have `most` connections at once.
-    pub(crate) fn per_address(mut self, most: Option<usize>) -> Self {
-        self.per_address = most.map(|most| (PerAddress::new(most), IdMap::default()));
-        self
     }
 
     /// Counts a client of the address that it comes from, once. One without an IP address is not counted.
@@ -145,7 +146,7 @@ impl Admission {
 
     /// What one more client is sent that is not admitted beside so many others, where it is sent anything.
     pub(crate) fn turn_away(&mut self, id: Id, clients: usize) -> Option<&'static [u8]> {
-        let is_full = self.max_clients.is_some_and(|most| clients >= most);
+        let is_full = self.rules.max_clients.is_some_and(|most| clients >= most);
         Some(self.refusals.as_mut().filter(|_| is_full)?.turn_away(id))
     }
 
@@ -196,17 +197,17 @@ impl Admission {
 
     /// Whether a client may come in. One without an IP address is on no list.
     pub(crate) fn admits(&self, peer: &Endpoint) -> bool {
-        peer.ip().is_none_or(|ip| self.access.admits(ip))
+        peer.ip().is_none_or(|ip| self.rules.access.admits(ip))
     }
 
     /// Whether so many connections are all that `--conns` wants.
     pub(crate) fn is_complete(&self, connections: u64) -> bool {
-        self.conns.is_some_and(|conns| connections >= conns)
+        self.rules.conns.is_some_and(|conns| connections >= conns)
     }
 
     /// Whether only so many connections come (`--conns`).
     pub(crate) fn is_limited(&self) -> bool {
-        self.conns.is_some()
+        self.rules.conns.is_some()
     }
 
     /// Decides whether to accept while there are `clients`, and `blocked` output. Returns what
@@ -214,7 +215,7 @@ impl Admission {
     pub(crate) fn update(&mut self, clients: usize, blocked: bool) -> Option<Change> {
         let most = match &self.refusals {
             Some(refusals) if refusals.has_room() => self.capacity,
-            _ => self.max_clients.into_iter().chain(self.capacity).min(),
+            _ => self.rules.max_clients.into_iter().chain(self.capacity).min(),
         };
         let crowded = most.is_some_and(|most| clients >= most);
         let accepting = !crowded && !blocked;
@@ -222,7 +223,7 @@ impl Admission {
             return None;
         }
         // At `--max-clients` waiting in the backlog is what the user asked for.
-        let is_asked_for = self.max_clients.is_some_and(|most| clients >= most);
+        let is_asked_for = self.rules.max_clients.is_some_and(|most| clients >= most);
         Some(Change { accepting, exhausted: crowded && !is_asked_for })
     }
 
@@ -262,7 +263,7 @@ mod tests {
     use super::*;
 
     fn admission(conns: Option<u64>, max_clients: Option<usize>) -> Admission {
-        Admission::new(Access::default(), conns, max_clients)
+        Admission::new(AdmissionRules { conns, max_clients, ..AdmissionRules::default() })
     }
 
     #[test]
@@ -325,7 +326,8 @@ mod tests {
     #[cfg(feature = "tls")]
     #[test]
     fn a_client_counts_once_from_its_handshake_on_and_goes_with_its_listener() {
-        let mut admission = admission(None, None).per_address(Some(1));
+        let rules = AdmissionRules { max_per_address: Some(1), ..AdmissionRules::default() };
+        let mut admission = Admission::new(rules);
         let peer = Endpoint::from(std::net::SocketAddr::from(([10, 0, 0, 1], 7)));
         let [first, second] = [1, 2].map(|slot| Id::for_tests_of(slot, 1));
         assert!(admission.count_early(first, &peer).is_ok());

@@ -35,6 +35,7 @@ use crate::sessions::timers;
 use crate::sockets::Endpoint;
 
 pub(crate) use admission::Admission;
+pub use admission::AdmissionRules;
 use commands::Directory;
 pub(crate) use context::Context;
 pub(crate) use dialing::{Dialer, Redial};
@@ -47,8 +48,9 @@ pub(crate) use loops::{Author, LoopFigures, NewConnection, OtherLoops, ServingLo
 use opening::Openings;
 use reads::ReadControl;
 pub use session::StreamSession;
+pub use slow::Backlog;
+pub(crate) use slow::SendState;
 use slow::SlowPolicy;
-pub(crate) use slow::{Backlog, SendState};
 use turns::Turns;
 
 /// What feeds the queues of the connections, and so has to wait for one that is full.

@@ -10,13 +10,12 @@ use super::ending::{self, EndMode};
 use super::frames;
 use super::opening::{self, Openings};
 use super::slow::{Backlog, DIALED};
-use super::{Admission, Context, Dialer, Scope, Streams, linking, refusing};
+use super::{Admission, AdmissionRules, Context, Dialer, Scope, Streams, linking, refusing};
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{CloseMode, Event, Id, Pool, TimerKey};
 use crate::framing;
 use crate::kind::Kind;
-use crate::protocol::access::Access;
 use crate::report::Name;
 use crate::sessions::children::{self, Program};
 use crate::sessions::config::{Connect, Serve};
@@ -52,14 +51,13 @@ impl StreamSession {
         let encoder = MessageEncoder::new(&config.common.wire);
         let greet = config.greet.as_ref().map(|text| encoder.text("--greet", text)).transpose()?;
         let first = greet.map(|text| (text, 0)).into_iter().chain(preset);
-        let Serve { handling, replay, frame_total, routes, .. } = config;
+        let Serve { handling, replay, admission, backlog, routes, .. } = config;
         // Each recorded conversation is played once.
         let played = replay.as_ref().map(|replay| replay.scripts.len() as u64);
         let service = services::of(handling, replay.as_ref(), &config.common, encoder)?;
         let core = Core::new(config.common, console, input);
-        let admission = Admission::new(config.access, config.conns.or(played), config.max_clients)
-            .per_address(config.max_per_address);
-        let backlog = Backlog { queue: config.queue, slow: config.slow, frames: frame_total };
+        let rules = AdmissionRules { conns: admission.conns.or(played), ..admission };
+        let admission = Admission::new(rules);
         let mut session = Self::new(core, service, admission, backlog, listeners);
         session.first.extend(first);
         session.streams.openings = Openings::new(routes, Duration::ZERO);
@@ -77,7 +75,7 @@ impl StreamSession {
         let mut openings = Openings::new(routes, dialing.settle);
         openings.is_unbound = dialer.is_none();
         let core = Core::new(common, console, input);
-        let admission = Admission::new(Access::default(), None, None);
+        let admission = Admission::new(AdmissionRules::default());
         let mut session = Self::over(core, service, admission, backlog, (Vec::new(), dialer));
         session.streams.openings = openings;
         session
@@ -101,7 +99,7 @@ impl StreamSession {
         service: Box<dyn StreamService>,
         dialer: Option<Dialer>,
     ) -> Self {
-        let admission = Admission::new(Access::default(), None, None);
+        let admission = Admission::new(AdmissionRules::default());
         Self::over(core, service, admission, DIALED, (Vec::new(), dialer))
     }
 

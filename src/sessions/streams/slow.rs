@@ -22,12 +22,13 @@ pub(super) const DIALED: Backlog =
 
 /// What may wait for a connection, and what happens to one that does not take it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Backlog {
+pub struct Backlog {
     /// Bytes that may wait.
-    pub(crate) queue: usize,
-    pub(crate) slow: SlowRules,
+    pub queue: usize,
+    /// What happens to one that does not keep up.
+    pub slow: SlowRules,
     /// Bytes that the unfinished messages of all connections may hold.
-    pub(crate) frames: usize,
+    pub frames: usize,
 }
 
 impl Backlog {

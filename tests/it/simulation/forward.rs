@@ -9,10 +9,9 @@ use wirecat::close::{Cause, Detail};
 use wirecat::error::Status;
 use wirecat::event_loop::{Directions, Event, EventLoop, Handler, Id, Pool, Signal};
 use wirecat::framing::Framing;
-use wirecat::protocol::access::Access;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::SlowRules;
-use wirecat::sessions::config::{Handling, RouteOptions, Serve};
+use wirecat::sessions::config::{AdmissionRules, Backlog, Handling, RouteOptions, Serve};
 use wirecat::sessions::{Session, StreamSession};
 use wirecat::sockets::Endpoint;
 
@@ -96,17 +95,16 @@ impl Forwarder {
         let config = Serve {
             common,
             addresses: Vec::new(),
-            conns: Some(clients as u64),
-            max_clients: None,
-            max_per_address: None,
+            admission: AdmissionRules { conns: Some(clients as u64), ..AdmissionRules::default() },
             threads: 1,
             handling: Handling::Forward(Box::new(network::route())),
-            access: Access::default(),
             greet: None,
             replay: None,
-            slow: SlowRules { policy: None, after: Duration::from_secs(1) },
-            queue,
-            frame_total: usize::MAX,
+            backlog: Backlog {
+                queue,
+                slow: SlowRules { policy: None, after: Duration::from_secs(1) },
+                frames: usize::MAX,
+            },
             routes: RouteOptions::default(),
         };
         let mut session =

@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use wirecat::error::Status;
 use wirecat::event_loop::{Directions, Event, EventLoop, Handler, Id, Pool};
 use wirecat::framing::Framing;
-use wirecat::protocol::access::Access;
 use wirecat::protocol::command::CommandForm;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::SlowRules;
 use wirecat::report::Verbosity;
-use wirecat::sessions::config::{Handling, InputSource, RouteOptions, Serve};
+use wirecat::sessions::config::{
+    AdmissionRules, Backlog, Handling, InputSource, RouteOptions, Serve,
+};
 use wirecat::sessions::{Session, StreamSession};
 use wirecat::sockets::Endpoint;
 
@@ -97,17 +98,16 @@ impl Pooled {
         let config = Serve {
             common,
             addresses: Vec::new(),
-            conns: None,
-            max_clients: None,
-            max_per_address: None,
+            admission: AdmissionRules::default(),
             threads: 1,
             handling: Handling::Relay,
-            access: Access::default(),
             greet: None,
             replay: None,
-            slow: SlowRules { policy: None, after: Duration::from_secs(1) },
-            queue: size(&mut rng, 10..17),
-            frame_total: usize::MAX,
+            backlog: Backlog {
+                queue: size(&mut rng, 10..17),
+                slow: SlowRules { policy: None, after: Duration::from_secs(1) },
+                frames: usize::MAX,
+            },
             routes: RouteOptions { timeout: CONNECT, ..RouteOptions::default() },
         };
         let session = StreamSession::serve(config, console, input, vec![listener]);

@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use wirecat::event_loop::{Directions, Event, EventLoop, Handler, Id, Pool, Signal};
 use wirecat::framing::Framing;
-use wirecat::protocol::access::Access;
 use wirecat::protocol::chat::{ChatLine, MAX_LINE};
 use wirecat::protocol::relay::Source;
 use wirecat::sessions::chat::{HostConfig, Identity, RoomService};
-use wirecat::sessions::config::Net;
+use wirecat::sessions::config::{AdmissionRules, Net};
 use wirecat::sessions::{Session, StreamSession};
 use wirecat::sockets::Endpoint;
 
@@ -166,9 +165,7 @@ impl Host {
             net: Net::default(),
             address: "127.0.0.1:0".parse().expect("an address"),
             identity: user.is_some().then_some(identity),
-            access: Access::default(),
-            max_per_address: None,
-            max_clients,
+            admission: AdmissionRules { max_clients, ..AdmissionRules::default() },
             queue,
             frame_total: usize::MAX,
         };

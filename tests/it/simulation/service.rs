@@ -13,7 +13,9 @@ use wirecat::protocol::access::Access;
 use wirecat::protocol::replay::{Recorded, RecordedEvent, Recording, Script};
 use wirecat::recording::Direction;
 use wirecat::recording::{Proto, Role};
-use wirecat::sessions::config::{Echo, Handling, Net, Replay, RouteOptions, Serve};
+use wirecat::sessions::config::{
+    AdmissionRules, Backlog, Echo, Handling, Net, Replay, RouteOptions, Serve,
+};
 use wirecat::sessions::{Console, EchoService, InputReader, Session, StreamSession};
 
 use super::plan::{millis, rarely, size};
@@ -177,17 +179,16 @@ impl Service {
         Serve {
             common: plan.basics.common(true),
             addresses: Vec::new(),
-            conns: Some(plan.clients as u64),
-            max_clients: plan.max_clients,
-            max_per_address: None,
+            admission: AdmissionRules {
+                conns: Some(plan.clients as u64),
+                max_clients: plan.max_clients,
+                ..AdmissionRules::default()
+            },
             threads: 1,
             handling,
-            access: Access::default(),
             greet: plan.greet.clone(),
             replay: None,
-            slow: plan.slow,
-            queue: plan.queue,
-            frame_total: usize::MAX,
+            backlog: Backlog { queue: plan.queue, slow: plan.slow, frames: usize::MAX },
             routes: RouteOptions::default(),
         }
     }
