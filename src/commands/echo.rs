@@ -24,7 +24,7 @@ use crate::framing::{Deframer, Frame, Framing};
 use crate::multicast::Interface;
 use crate::protocol::output::Written;
 use crate::report::Settings;
-use crate::sessions::config::{AnyAddress, Echo, Wire};
+use crate::sessions::config::{AnyAddress, Echo, EchoSockets, Wire};
 use crate::sessions::{DataTo, EchoService, InputReader, StreamSession};
 use crate::sockets::OpenListener;
 use crate::threads::{self, MakeSession};
@@ -140,7 +140,12 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
         [] => vec![AnyAddress::One("0".parse()?)],
         texts => parse_addresses(texts)?,
     };
-    let (streams, datagrams) = (!args.udp, !args.tcp);
+    let sockets = match (args.tcp, args.udp) {
+        (true, _) => EchoSockets::Streams,
+        (false, true) => EchoSockets::Datagrams,
+        (false, false) => EchoSockets::Both,
+    };
+    let streams = sockets.has_streams();
     let has_messages = [
         args.drop.is_some(),
         args.prefix.is_some(),
@@ -163,10 +168,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
     args.silence.apply(&mut common);
     #[cfg(feature = "tls")]
     {
-        let addresses = places.iter().filter_map(|place| match place {
-            AnyAddress::One(address) => Some(address),
-            AnyAddress::Group(_) => None,
-        });
+        let addresses = places.iter().filter_map(AnyAddress::one);
         args.tls.server.apply(&args.tls.identity, addresses, (&mut net, &mut common))?;
     }
     let prefix = args.prefix.as_deref().map(read_text).transpose()?.unwrap_or_default();
@@ -179,8 +181,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
     Ok(Echo {
         net,
         places,
-        streams,
-        datagrams,
+        sockets,
         delay: args.delay.unwrap_or_default(),
         drop: args.drop.unwrap_or_default(),
         prefix,
@@ -217,10 +218,7 @@ fn word(option: &str, text: Option<&OsStr>, wire: &Wire) -> Result<Option<Bytes>
 pub(super) fn run(mut config: Echo) -> anyhow::Result<Status> {
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;
-    let places = config.places.iter().filter_map(|place| match place {
-        AnyAddress::One(address) => Some(address),
-        AnyAddress::Group(_) => None,
-    });
+    let places = config.places.iter().filter_map(AnyAddress::one);
     let names = to_listen_on(places, config.net.family);
     launch.look_up(&config.common, Side::Server, names.chain(of_access(&config.access)))?;
     launch.find_access(&mut config.access)?;

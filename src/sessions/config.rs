@@ -1,10 +1,9 @@
 //! What a session is asked to do: plain values, with nothing of the command line left in them.
 
 mod datagrams;
+mod echo;
 mod routes;
-mod wire;
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -16,19 +15,17 @@ use bytes::Bytes;
 pub use datagrams::{
     Listen, McastJoin, McastSend, PeerCommand, SendConfig, Test, To, UdpListen, UdpSend,
 };
+pub use echo::{AnyAddress, Echo, EchoSockets, Ping};
 pub use routes::{Dialing, Route, RouteOptions};
-pub use wire::Wire;
 
 use super::children::Program;
 use super::ready::ReadyTargets;
 use super::recorder::RecordTarget;
 pub use super::streams::{AdmissionRules, Backlog};
 use crate::error::Failure;
-use crate::event_loop::{Id, Pool};
-use crate::framing;
+use crate::event_loop::{Id, Pool, READ_SIZE};
+use crate::framing::{self, Framer, Framing};
 use crate::kind::Kind;
-use crate::multicast::GroupAddress;
-use crate::protocol::access::Access;
 use crate::protocol::command::CommandForm;
 use crate::protocol::expect::Expect;
 use crate::protocol::output;
@@ -38,7 +35,7 @@ use crate::protocol::replay::Script;
 use crate::report;
 #[cfg(feature = "tls")]
 use crate::sockets::tls::ServerTls;
-use crate::sockets::{Address, AddressError, Family, OpenListener, SocketOptions};
+use crate::sockets::{Address, Family, OpenListener, SocketOptions};
 
 /// What every command is asked to do, by concern.
 #[derive(Clone, Debug)]
@@ -295,75 +292,64 @@ impl Handling {
     }
 }
 
-/// `echo`.
+/// How messages are marked on the wire.
 #[derive(Clone, Debug)]
-pub struct Echo {
-    /// What every command is asked to do.
-    pub common: Common,
-    /// How sockets are opened.
-    pub net: Net,
-    /// Where to listen.
-    pub places: Vec<AnyAddress>,
-    /// Whether streams are served.
-    pub streams: bool,
-    /// Whether datagrams are answered.
+pub struct Wire {
+    /// Whether each message is a datagram, and needs no framing.
     pub datagrams: bool,
-    /// How long each answer is held back.
-    pub delay: Duration,
-    /// How many of the messages get no answer, in percent.
-    pub drop: f64,
-    /// What stands before each answer.
-    pub prefix: Bytes,
-    /// The message that closes its connection.
-    pub quit_word: Option<Bytes>,
-    /// The message that ends the run.
-    pub stop_word: Option<Bytes>,
-    /// Bytes that the unfinished messages of all clients may hold.
-    pub frame_total: usize,
-    /// Which clients are admitted.
-    pub access: Access,
-    /// How many loops serve.
-    pub threads: usize,
+    /// How messages are marked on a stream.
+    pub framing: Framing,
+    /// The largest message in bytes.
+    pub max: usize,
+    /// Whether a CR before the LF belongs to the line.
+    pub keep_cr: bool,
+    /// Whether LF is sent as CR LF.
+    pub crlf: bool,
+    /// The most bytes that one read of a stream without framing gives.
+    pub read_size: usize,
+    /// Whether each message is read only when a command asks for it.
+    pub paused: bool,
 }
 
-/// An address of this machine or of a peer, or a group.
-#[derive(Clone, Debug)]
-pub enum AnyAddress {
-    /// Not a group.
-    One(Address),
-    /// A group.
-    Group(GroupAddress),
-}
+impl Wire {
+    /// Datagrams of so many bytes at most.
+    pub const fn of_datagrams(max: usize) -> Self {
+        let mut wire = Self::of_stream(Framing::None, max);
+        wire.datagrams = true;
+        wire
+    }
 
-impl TryFrom<&OsStr> for AnyAddress {
-    type Error = Failure;
-
-    fn try_from(text: &OsStr) -> Result<Self, Failure> {
-        match text.try_into() {
-            Ok(address) => Ok(Self::One(address)),
-            Err(AddressError::Group(_)) => Ok(Self::Group(text.to_string_lossy().parse()?)),
-            Err(error) => Err(error.into()),
+    /// A stream with messages of so many bytes at most.
+    pub const fn of_stream(framing: Framing, max: usize) -> Self {
+        let read_size = READ_SIZE;
+        Self {
+            datagrams: false,
+            framing,
+            max,
+            keep_cr: false,
+            crlf: false,
+            read_size,
+            paused: false,
         }
     }
-}
 
-/// `echo --ping`.
-#[derive(Clone, Debug)]
-pub struct Ping {
-    /// What every command is asked to do.
-    pub common: Common,
-    /// The target of the probes.
-    pub route: Route,
-    /// Whether by datagrams.
-    pub datagrams: bool,
-    /// How many probes on each connection.
-    pub count: u64,
-    /// From one probe to the next; zero waits for the answer instead.
-    pub interval: Duration,
-    /// Bytes of a probe.
-    pub size: usize,
-    /// How many connections, or sockets.
-    pub conns: usize,
-    /// More loss than this, in percent, is a failure.
-    pub max_loss: f64,
+    /// Encodes and decodes messages on a stream; `None` where it has none.
+    pub fn framer(&self) -> Option<Box<dyn Framer>> {
+        self.framing.framer(self.max, self.keep_cr)
+    }
+
+    /// The largest message, where the two sides agree on each one (`--frame tinyproto`).
+    pub fn negotiated(&self) -> Option<usize> {
+        (self.framing == Framing::Tinyproto).then_some(self.max)
+    }
+
+    /// Whether what is received are messages, be it because each is asked for.
+    pub fn delivers_messages(&self) -> bool {
+        self.has_messages() || self.paused
+    }
+
+    /// Whether what is sent and received are messages at all.
+    pub fn has_messages(&self) -> bool {
+        self.datagrams || self.framing != Framing::None
+    }
 }

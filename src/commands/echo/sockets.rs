@@ -5,7 +5,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
-use crate::sessions::config::{Echo, Net};
+use crate::sessions::config::{Echo, EchoSockets, Net};
 use crate::sessions::{GroupInterface, Local};
 use crate::sockets::datagram::{self, DatagramSocket, Opened};
 use crate::sockets::{Address, OpenListener, Purpose};
@@ -60,10 +60,12 @@ impl Open {
     ) -> Result<(), Failure> {
         let is_inet = matches!(address, Address::Inet { .. });
         // One name is one socket file, and an inherited socket is of one kind.
-        let both = is_inet && config.streams && config.datagrams;
+        let both = is_inet && config.sockets == EchoSockets::Both;
         let (listeners, opened) = match both {
             true => open_both(launch, address, &config.net)?,
-            false if config.streams => (launch.open_listeners(address, &config.net)?, Vec::new()),
+            false if config.sockets.has_streams() => {
+                (launch.open_listeners(address, &config.net)?, Vec::new())
+            }
             false => (Vec::new(), launch.open_datagrams(address, &config.net)?),
         };
         let shares_ports = config.threads > 1 && SHARES_PORTS;

@@ -88,7 +88,7 @@ impl EchoService {
         let backlog = Backlog { queue: QUEUE, slow, frames: config.frame_total };
         let mut core = Core::new(config.common, console, input);
         // Datagrams are messages, also beside streams that have none.
-        if config.datagrams {
+        if config.sockets.has_datagrams() {
             core.search_messages();
         }
         let admission =

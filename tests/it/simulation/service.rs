@@ -14,7 +14,7 @@ use wirecat::protocol::replay::{Recorded, RecordedEvent, Recording, Script};
 use wirecat::recording::Direction;
 use wirecat::recording::{Proto, Role};
 use wirecat::sessions::config::{
-    AdmissionRules, Backlog, Echo, Handling, Net, Replay, RouteOptions, Serve,
+    AdmissionRules, Backlog, Echo, EchoSockets, Handling, Net, Replay, RouteOptions, Serve,
 };
 use wirecat::sessions::{Console, EchoService, InputReader, Session, StreamSession};
 
@@ -150,8 +150,7 @@ impl Service {
                     common,
                     net: Net::default(),
                     places: Vec::new(),
-                    streams: true,
-                    datagrams: false,
+                    sockets: EchoSockets::Streams,
                     delay: *delay,
                     drop: 0.0,
                     prefix: prefix.clone(),
