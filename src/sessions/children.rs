@@ -4,7 +4,6 @@
 //! the exits of it. What an exit means, that part knows.
 
 mod program;
-mod streams;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -19,8 +18,8 @@ use crate::sys;
 
 use super::timers;
 pub use program::Program;
-pub(crate) use streams::Stream;
-use streams::{channels, set_streams};
+pub(crate) use program::Stream;
+use program::{channels, set_streams};
 
 /// How long a child that was asked to end has before it is killed.
 const GRACE: Duration = Duration::from_secs(2);

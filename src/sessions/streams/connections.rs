@@ -176,7 +176,7 @@ impl StreamSession {
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, unused_variables))]
     fn report_agreed(&mut self, pool: &mut Pool, id: Id, conn: Option<u64>, peer: &Endpoint) {
         #[cfg(feature = "tls")]
-        super::agreed::report(&mut self.core, pool, id, conn, peer);
+        super::report_agreed(&mut self.core, pool, id, conn, peer);
     }
 
     /// The timers of a new connection, and what it is sent first.

@@ -10,12 +10,18 @@ use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::protocol::relay::{InputState, RelayStep};
 use crate::protocol::text::bytes_not;
+#[cfg(feature = "tls")]
+use crate::report::TlsFigures;
 use crate::report::{Name, Notice};
 use crate::sessions::console::closed_event;
 use crate::sessions::core::{Core, NOTE_AFTER};
 use crate::sessions::receiver;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
+#[cfg(feature = "tls")]
+use crate::sockets::Endpoint;
+#[cfg(feature = "tls")]
+use crate::sockets::tls::Agreed;
 
 /// What a service acts on.
 pub(crate) struct Context<'a> {
@@ -259,4 +265,39 @@ impl<'a> Context<'a> {
             self.core.console.warn(self.pool, Kind::Unsent, &text);
         }
     }
+}
+
+/// Reports what TLS on a connection has come to, behind the event of the connection that it is.
+#[cfg(feature = "tls")]
+pub(crate) fn report_agreed(
+    core: &mut Core,
+    pool: &mut Pool,
+    id: Id,
+    conn: Option<u64>,
+    peer: &Endpoint,
+) {
+    if !core.console.shows(Name::Tls) {
+        return;
+    }
+    let Some(agreed) = pool.agreed(id) else { return };
+    let (figures, pin) = figures(agreed);
+    let (peer, pin) = (peer.to_string(), pin.unwrap_or_default());
+    let notice = Notice::new(Name::Tls).maybe_conn(conn).peer(&peer).tls(&figures);
+    let notice = if pin.is_empty() { notice } else { notice.pin(&pin) };
+    core.console.report(pool, &notice);
+}
+
+#[cfg(feature = "tls")]
+fn figures(agreed: &Agreed) -> (TlsFigures, Option<String>) {
+    let mut figures = TlsFigures {
+        version: agreed.version.into(),
+        cipher: agreed.cipher.clone().into(),
+        alpn: agreed.alpn.clone().map(Into::into),
+        ..TlsFigures::default()
+    };
+    let Some(peer) = &agreed.peer else { return (figures, None) };
+    figures.subject = Some(peer.subject.clone().into());
+    figures.names = Some(peer.names.clone());
+    figures.not_after = peer.not_after.duration_since(std::time::SystemTime::UNIX_EPOCH).ok();
+    (figures, Some(peer.pin.to_string()))
 }

@@ -4,8 +4,6 @@
 //! message means (see `services`). A service reaches all of them by a [`Context`].
 
 mod admission;
-#[cfg(feature = "tls")]
-pub(crate) mod agreed;
 mod commands;
 mod connections;
 mod context;
@@ -38,6 +36,8 @@ pub(crate) use admission::Admission;
 pub use admission::AdmissionRules;
 use commands::Directory;
 pub(crate) use context::Context;
+#[cfg(feature = "tls")]
+pub(crate) use context::report_agreed;
 pub(crate) use dialing::{Dialer, Redial};
 use ending::LossStatus;
 pub(crate) use ending::{EndMode, lost};

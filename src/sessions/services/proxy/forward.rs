@@ -11,7 +11,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::config::Route;
 use crate::sessions::connector::{Connector, Established, Progress};
 #[cfg(feature = "tls")]
-use crate::sessions::streams::agreed;
+use crate::sessions::streams::report_agreed;
 use crate::sessions::streams::{Connection, Context};
 
 /// The connections in the making, and the names of those that are made.
@@ -170,7 +170,7 @@ impl Proxy {
         let notice = Notice::new(Name::Connected).conn(connection.number).proto(new.peer.proto());
         context.core.console.report(context.pool, &notice.peer(&peer).local(&local));
         #[cfg(feature = "tls")]
-        agreed::report(context.core, context.pool, *id, Some(connection.number), &new.peer);
+        report_agreed(context.core, context.pool, *id, Some(connection.number), &new.peer);
         drop(dialer.take(client));
         dialer.titles.insert(*id, format!("{peer} for {}", connection.title()));
         self.relays.join(context.pool, client, Channels::connection(*id), context.streams.queue);
