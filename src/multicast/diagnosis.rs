@@ -1,17 +1,17 @@
 //! Why nothing arrives: what the kernel knows of the interfaces, the memberships and the path in.
 //!
 //! It looks and reports; it changes nothing, and it claims nothing that it cannot read. The counters
-//! are judged in `traffic`, rp_filter in `reverse_path`; `probe` listens on other interfaces.
+//! are judged in `traffic`, rp_filter in `route`; `probe` listens on other interfaces.
 
 use crate::kind::Kind;
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::counters::Counters;
 use super::interfaces::Interface;
 use super::membership::Membership;
-use super::{proc_net, reverse_path, traffic};
+use super::proc_net::{self, Counters};
+use super::{route, traffic};
 
 /// Groups that a finding names one by one.
 const NAMED_GROUPS: usize = 4;
@@ -69,11 +69,9 @@ pub fn diagnose(
         representatives.iter().filter_map(|member| interface_finding(member, interfaces)).collect();
     findings.extend(not_joined(memberships, paths));
     let dropped = now.rise(before, traffic::REVERSE_PATH_FILTER);
-    findings.extend(
-        representatives.iter().filter_map(|member| {
-            reverse_path::finding(member, &paths.ipv4_conf, dropped, interfaces)
-        }),
-    );
+    findings.extend(representatives.iter().filter_map(|member| {
+        route::reverse_path_finding(member, &paths.ipv4_conf, dropped, interfaces)
+    }));
     let has = |is_v4: bool| memberships.iter().any(|member| member.group.is_ipv4() == is_v4);
     findings.extend(traffic::findings(before, &now, has(true), has(false)));
     // Sources and families may share a cause.

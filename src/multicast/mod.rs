@@ -6,7 +6,6 @@
 //! datagram by which a [`GroupProbe`] knows that a group is elsewhere.
 
 pub mod address;
-mod counters;
 pub mod diagnosis;
 mod grammar;
 pub mod interfaces;
@@ -16,17 +15,16 @@ mod membership;
 mod namespace;
 mod probe;
 mod proc_net;
-mod reverse_path;
 mod route;
 mod sender;
 pub mod socket;
 mod traffic;
 
 pub use address::{GroupAddress, GroupError, InterfaceChoice};
-pub use counters::Counters;
 pub use diagnosis::{Finding, ProcPaths, diagnose};
 pub use interfaces::{Interface, InterfaceWatch};
 pub use membership::{Membership, memberships};
 pub use probe::GroupProbe;
+pub use proc_net::Counters;
 pub use sender::{GroupOptions, open_sender};
 pub use socket::JoinSocket;

@@ -1,9 +1,12 @@
-//! What `/proc/net` lists, from its text: the groups that are joined, and the counters.
+//! What `/proc/net` lists: the groups that are joined, and the counters at one moment.
 //!
-//! Pure: no file is opened here. What cannot be read as expected is left out, for a diagnosis
-//! that guesses is worse than none.
+//! What cannot be read as expected is left out, for a diagnosis that guesses is worse than none. The
+//! counters are those of the whole network namespace: what rises need not be ours.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::diagnosis::ProcPaths;
 
 /// The groups joined on this machine, each with the index of its interface.
 pub(super) type Joined = Vec<(u32, IpAddr)>;
@@ -62,6 +65,44 @@ pub(super) fn single_lines(text: &str) -> Vec<(String, u64)> {
     text.lines().filter_map(line).collect()
 }
 
+/// A snapshot of `/proc/net/snmp`, `netstat` and `snmp6`. Take one when joining.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters(Vec<(String, u64)>);
+
+impl Counters {
+    /// Reads them; those of a file that cannot be read are unknown.
+    pub fn read(paths: &ProcPaths) -> Self {
+        let text = |path| fs::read_to_string(path).unwrap_or_default();
+        // /proc/net is a link to self/net: the namespace of the process, not of one thread
+        // (proc(5)).
+        let mut counters = line_pairs(&text(&paths.snmp));
+        counters.extend(line_pairs(&text(&paths.netstat)));
+        counters.extend(single_lines(&text(&paths.snmp6)));
+        Self(counters)
+    }
+
+    /// By how much a counter has risen since; `None` where it is unknown.
+    pub(super) fn rise(&self, before: &Self, name: &str) -> Option<u64> {
+        Some(self.get(name)?.saturating_sub(before.get(name)?))
+    }
+
+    fn get(&self, name: &str) -> Option<u64> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, count)| *count)
+    }
+
+    /// The same for several together.
+    pub(super) fn rises(&self, before: &Self, names: &[&str]) -> Option<u64> {
+        names.iter().map(|name| self.rise(before, name)).sum()
+    }
+}
+
+#[cfg(test)]
+impl From<&[(&str, u64)]> for Counters {
+    fn from(counters: &[(&str, u64)]) -> Self {
+        Self(counters.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +143,28 @@ mod tests {
         for text in ["", "\n\n", "x", "a b c\nd e f\n", "\u{0}\tzz\n\t\tqq\n"] {
             assert!(igmp(text).is_empty() && igmp6(text).is_empty(), "{text:?}");
             assert!(line_pairs(text).is_empty() && single_lines(text).is_empty(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_before_and_after_rises() {
+        let before = Counters::from(&[("a", 1), ("b", 2)][..]);
+        let after = Counters::from(&[("a", 4), ("b", 2), ("c", 9)][..]);
+        assert_eq!(after.rise(&before, "a"), Some(3));
+        assert_eq!(after.rise(&before, "b"), Some(0));
+        assert_eq!(after.rise(&before, "c"), None);
+        assert_eq!(after.rises(&before, &["a", "b"]), Some(3));
+        assert_eq!(after.rises(&before, &["a", "c"]), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_counters_of_this_machine_are_known() {
+        let now = Counters::read(&ProcPaths::default());
+        for name in
+            ["Udp:InErrors", "Ip:InDelivers", "IpExt:InMcastPkts", "TcpExt:IPReversePathFilter"]
+        {
+            assert_eq!(now.rise(&now, name), Some(0), "{name}");
         }
     }
 }

@@ -3,8 +3,8 @@
 //! Pure: two snapshots in, findings out. The counters are those of the whole machine, so each
 //! text names what was counted, and does not claim that it was ours.
 
-use super::counters::Counters;
 use super::diagnosis::Finding;
+use super::proc_net::Counters;
 use crate::kind::Kind;
 
 /// Packets that rp_filter dropped (`LINUX_MIB_IPRPFILTER`).

@@ -160,19 +160,19 @@ impl AsFd for DatagramSocket {
     }
 }
 
-/// The address that the kernel would send from to another one. Connecting a UDP socket, which is
-/// how it is asked, sends nothing.
+/// The address that the kernel would send from to another one: connect(2) of a UDP socket looks up the
+/// route, keeps the source address that it gives, and sends nothing.
 ///
 /// # Errors
 /// There is no route.
-pub fn source_address(to: SocketAddr) -> io::Result<IpAddr> {
+pub fn source_address(to: SocketAddr) -> io::Result<SocketAddr> {
     let any: IpAddr = match to {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
     let socket = std::net::UdpSocket::bind((any, 0))?;
     socket.connect(to)?;
-    Ok(socket.local_addr()?.ip())
+    socket.local_addr()
 }
 
 /// Asks for more than the default, beyond the system's limit where the user may (CAP_NET_ADMIN).
