@@ -4,7 +4,6 @@
 //! and the [`Deframer`] that runs a framer over a stream. Pure: bytes in, messages out; no file
 //! descriptor, no clock, and no memory held beyond the one message that has no end yet.
 
-mod content_length;
 mod decimal;
 mod deframer;
 mod delimited;
@@ -13,7 +12,6 @@ mod framer;
 mod input;
 mod length_field;
 mod lines;
-mod netstring;
 mod obj;
 mod pickle;
 mod prefixed;
@@ -35,10 +33,9 @@ pub use length_field::LengthField;
 pub use lines::{Line, Lines};
 pub use tinyproto::{Exchange, ExchangeError, FULL as TINYPROTO_FULL};
 
-use content_length::ContentLength;
+use decimal::{ContentLength, Netstring};
 use delimited::{Delimited, Ending};
 use length_field::HeaderCounted;
-use netstring::Netstring;
 use obj::Obj;
 use prefixed::{Prefix, Prefixed};
 use sized::{Fixed, Pieces};

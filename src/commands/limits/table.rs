@@ -136,9 +136,9 @@ pub const LIMITS: &[Limit] = &[
     limit(
         "the headers of a message (--frame content-length)",
         "{}",
-        &[(Bytes(8192), "framing/content_length.rs HEADERS")],
+        &[(Bytes(8192), "framing/decimal.rs HEADERS")],
         "the connection is closed, with the detail frame",
-        "src/framing/content_length.rs headers_have_a_bound",
+        "src/framing/decimal.rs headers_have_a_bound",
     ),
     limit(
         "lists in lists, and digits of a number (--frame obj)",
