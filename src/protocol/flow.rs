@@ -8,8 +8,7 @@ use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use super::counts::Counts;
-use super::jitter::Jitter;
-use super::latency::{Latency, LatencySummary};
+use super::delay::{Jitter, Latency, LatencySummary};
 use super::sequence::{Seen, Sequence, Width};
 
 /// One message that arrived.

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 
 use crate::fields::fields;
 use crate::protocol::flow::{FlowStats, FlowTotals};
-use crate::protocol::latency::LatencySummary;
+use crate::protocol::delay::LatencySummary;
 use crate::protocol::ping::{RoundTrips, Tally};
 use crate::protocol::text::number;
 

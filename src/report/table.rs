@@ -11,7 +11,7 @@ use bytesize::ByteSize;
 use super::figures::{Figures, FlowFigures, SequenceFigures};
 use super::name::Name;
 use super::notice::Notice;
-use crate::protocol::latency::LatencySummary;
+use crate::protocol::delay::LatencySummary;
 use crate::protocol::text::escape_words;
 
 /// Columns of the name of a source: as many as an IPv4 address with its port has.

@@ -291,11 +291,11 @@ pub const LIMITS: &[Limit] = &[
         "what a newcomer is shown of the talk before",
         "{} lines, of {} together",
         &[
-            (Count(200), "protocol/chat/history.rs HISTORY"),
-            (Bytes(256 << 10), "protocol/chat/history.rs HISTORY_BYTES"),
+            (Count(200), "protocol/chat/room/newcomers.rs HISTORY"),
+            (Bytes(256 << 10), "protocol/chat/room/newcomers.rs HISTORY_BYTES"),
         ],
         "older lines are forgotten",
-        "src/protocol/chat/history.rs it_is_bounded_in_lines_and_in_bytes",
+        "src/protocol/chat/room/newcomers.rs it_is_bounded_in_lines_and_in_bytes",
     ),
     limit(
         "members of a chat in a group, and the silence of one",

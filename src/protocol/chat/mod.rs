@@ -12,7 +12,6 @@ mod editor_tests;
 pub mod group_room;
 #[cfg(test)]
 mod group_room_tests;
-pub mod history;
 pub mod keys;
 pub mod line;
 pub mod members;

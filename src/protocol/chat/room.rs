@@ -12,18 +12,18 @@
 //! takes it, and gets what is said meanwhile as part of the history; its own lines wait. `finish` marks
 //! the end of a member's input: it is announced, its lines pass, and it is closed.
 
-mod newcomers;
+pub(super) mod newcomers;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::dialect::ChatCommand;
 use super::dialect::Dialect;
-use super::history::History;
 use super::line::{ChatLine, readable};
 use super::members::{Member, Members, PacedLines};
 use super::nick::Nick;
 use super::pace::Pace;
+use newcomers::History;
 
 /// Names on one line of a roster, so that it stays a line.
 const NAMES: usize = 50;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::dialect::Dialect;
-use super::history::{HISTORY, HISTORY_BYTES};
 use super::members::{BURST, REFILL};
 use super::nick::Nick;
+use super::room::newcomers::{HISTORY, HISTORY_BYTES};
 use super::room::{FLOOD, MemberId, Outlook, Room, RoomAction};
 
 /// A room in virtual time.

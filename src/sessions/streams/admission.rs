@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use crate::event_loop::{Id, IdMap};
-use crate::protocol::access::Access;
-use crate::protocol::per_address::{Crowded, PerAddress};
+use crate::protocol::access::{Access, Crowded, PerAddress};
 use crate::sockets::Endpoint;
 
 /// Descriptors that the clients do not get: ours, and those that it takes to start a child.

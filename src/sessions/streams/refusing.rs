@@ -11,7 +11,7 @@ use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{HandshakeError, plain};
 use crate::event_loop::{CloseMode, Event, Id, IdMap, Pool};
 use crate::kind::Kind;
-use crate::protocol::per_address::Crowded;
+use crate::protocol::access::Crowded;
 use crate::report::{Name, Notice};
 use crate::sessions::core::Core;
 use crate::sockets::Endpoint;
