@@ -244,8 +244,9 @@ pub(super) fn report(before: &ReportArgs, after: &ReportArgs, run: &RunArgs) -> 
         Some(When::Never) => Color::Never,
         Some(When::Auto) | None => Color::Auto,
     };
+    let events = after.events.or(before.events).unwrap_or_default();
     let is_on_stdout = run.output == Some(output::Output::Json);
-    let events = after.events.or(before.events).unwrap_or_default().on_stderr(!is_on_stdout);
+    let events = if is_on_stdout { events } else { events.on_stderr() };
     let tag = after.tag.clone().or_else(|| before.tag.clone());
     let terminals = Terminals::look();
     Settings { verbosity, events, log, color, tag, terminals, ..Settings::default() }

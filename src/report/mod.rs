@@ -15,14 +15,10 @@ mod name;
 mod notice;
 pub(crate) mod pcapng;
 mod progress;
-mod repeats;
-mod selection;
 mod settings;
 mod stderr;
 mod table;
-mod terminals;
 mod text;
-mod tls;
 pub mod transcript;
 
 use std::io;
@@ -30,23 +26,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::kind::Kind;
 use crate::protocol::text::number;
+#[cfg(feature = "tls")]
+pub(crate) use figures::TlsFigures;
 pub(crate) use figures::{Figures, SequenceFigures};
 pub(crate) use json::escape_json;
 pub(crate) use lines::PreparedLine;
+use lines::Repeats;
 pub use name::Name;
 pub(crate) use notice::Notice;
 pub use notice::keys;
 use progress::ProgressLine;
 pub(crate) use progress::{INTERVAL, Moved};
-use repeats::Repeats;
-pub use selection::EventSelection;
-pub use settings::{Color, Log, Settings, Verbosity};
+pub use settings::{Attention, Color, EventSelection, Log, Settings, Terminals, Verbosity};
 use stderr::LineWriter;
 use table::FigureTable;
-pub use terminals::{Attention, Terminals};
 use text::Palette;
-#[cfg(feature = "tls")]
-pub(crate) use tls::TlsFigures;
 
 /// Takes one whole line.
 type TakeLine = dyn Fn(&[u8]) + Send;
@@ -142,7 +136,7 @@ impl Reporter {
 
     /// When there will be sums to write.
     pub(crate) fn sums_due(&self) -> Option<Duration> {
-        self.repeats.are_due().then_some(repeats::SECOND)
+        self.repeats.are_due().then_some(lines::SECOND)
     }
 
     fn write(&mut self, line: &str) {

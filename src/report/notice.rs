@@ -10,9 +10,8 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::figures::Figures;
+use super::figures::{Figures, TlsFigures};
 use super::name::{Name, flat};
-use super::tls::TlsFigures;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::fields::{Field, FieldForm, FieldValue, fields};

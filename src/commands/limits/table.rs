@@ -161,7 +161,7 @@ pub const LIMITS: &[Limit] = &[
         "the header of --accept-proxy",
         "{} within {}",
         &[
-            (Mark(4096), "sockets/proxy_header.rs MOST"),
+            (Mark(4096), "sockets/dialogue/proxy_header.rs MOST"),
             (seconds(3), "event_loop/dialogue_stream.rs DEADLINE"),
         ],
         "that connection is closed",
@@ -335,9 +335,9 @@ pub const LIMITS: &[Limit] = &[
     limit(
         "lines for a person that are alike",
         "{} a second",
-        &[(Count(10), "report/repeats.rs MOST")],
+        &[(Count(10), "report/lines.rs MOST")],
         "the rest is summed up",
-        "src/report/repeats.rs ten_lines_of_a_kind_are_shown_and_the_rest_is_summed_up",
+        "src/report/lines.rs ten_lines_of_a_kind_are_shown_and_the_rest_is_summed_up",
     ),
     limit(
         "what --record holds for a FIFO that is not read",

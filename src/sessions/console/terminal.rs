@@ -1,7 +1,7 @@
 //! stdout as a terminal, where a person reads it: what peers send is made harmless there, lines of
 //! several clients are marked, and events begin lines of their own.
 //!
-//! `report::terminals` has which of the standard streams decides what.
+//! `report::settings` has which of the standard streams decides what.
 
 use super::{Message, write_message};
 use crate::protocol::output::{Controls, Written};
