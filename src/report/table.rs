@@ -29,16 +29,24 @@ const ROWS: usize = 20;
 /// ```
 #[derive(Default)]
 pub(super) struct FigureTable {
-    is_open: bool,
-    /// A row was shown since.
-    is_begun: bool,
-    is_whole: bool,
-    /// What the figures are about: the time.
-    title: String,
-    /// The title that was shown last, and how many lines ago.
-    shown: Option<(String, usize)>,
-    group: Option<String>,
+    period: Option<Period>,
+    heading: Option<Heading>,
+}
+
+/// The time whose figures are on their way.
+struct Period {
+    /// The last interval; `None` is the whole run.
+    interval: Option<Duration>,
+    has_rows: bool,
     sum: Sum,
+}
+
+/// What stands above the rows, shown last.
+struct Heading {
+    title: String,
+    /// Lines since, and its own.
+    lines: usize,
+    group: Option<String>,
 }
 
 #[derive(Default)]
@@ -51,22 +59,22 @@ struct Sum {
 impl FigureTable {
     /// The figures that follow are of the last interval, or without one of the whole run.
     pub(super) fn begin(&mut self, interval: Option<Duration>) {
-        self.title = match interval {
-            Some(interval) => format!("last {}", humantime::format_duration(interval)),
-            None => "whole run".to_owned(),
-        };
-        self.is_whole = interval.is_none();
-        (self.is_open, self.is_begun, self.sum) = (true, false, Sum::default());
+        self.period = Some(Period { interval, has_rows: false, sum: Sum::default() });
     }
 
     /// The lines of a notice that belongs into the table.
     pub(super) fn lines(&mut self, notice: &Notice<'_>) -> Option<String> {
-        let (fields, flow) = (&notice.fields, notice.fields.figures?.flow?);
-        if !self.is_open || notice.name != Name::Stats {
-            return None;
+        let (fields, figures) = (&notice.fields, notice.fields.figures?);
+        let flow = figures.flow?;
+        let period = self.period.as_mut().filter(|_| notice.name == Name::Stats)?;
+        let mut out = String::new();
+        if !std::mem::replace(&mut period.has_rows, true) {
+            let title = title(period.interval);
+            let shown = self.heading.take().filter(|it| it.title == title && it.lines < ROWS);
+            self.heading = shown.or_else(|| Some(Heading::write(title, &mut out)));
         }
-        let (mut out, figures) = (String::new(), fields.figures?);
-        self.begin_row(fields.group, &mut out);
+        let heading = self.heading.as_mut()?;
+        heading.begin_group(fields.group, &mut out);
         let Some(peer) = fields.peer else {
             // What the kernel dropped was from any of them.
             line(&mut out, &format!("  dropped by the kernel: {}", flow.kernel_drops));
@@ -74,42 +82,45 @@ impl FigureTable {
         };
         let count = fields.count.map(|count| format!(" ({count})")).unwrap_or_default();
         row(&mut out, &format!("{}{count}", escape_words(peer)), figures);
-        let more = more(figures, self.is_whole);
+        let more = more(figures, period.interval);
         if !more.is_empty() {
             line(&mut out, &format!(" {more}"));
         }
-        self.sum.add(&flow, figures.sequence.as_ref());
-        let lines = out.lines().count();
-        self.shown.iter_mut().for_each(|(_, ago)| *ago += lines);
+        period.sum.add(&flow, figures.sequence.as_ref());
+        heading.lines += out.lines().count();
         Some(out)
     }
 
     /// No more figures of this time follow: the line of their sum.
     pub(super) fn end(&mut self) -> Option<String> {
-        let is_open = std::mem::take(&mut self.is_open);
-        let Sum { rows, flow, sequence } = std::mem::take(&mut self.sum);
+        let Sum { rows, flow, sequence } = self.period.take()?.sum;
         let mut out = String::new();
-        if is_open && rows > 1 {
-            row(&mut out, "total", &Figures { flow: Some(flow), sequence, ..Figures::default() });
-        }
-        Some(out).filter(|out| !out.is_empty())
+        row(&mut out, "total", &Figures { flow: Some(flow), sequence, ..Figures::default() });
+        (rows > 1).then_some(out)
+    }
+}
+
+impl Heading {
+    fn write(title: String, out: &mut String) -> Self {
+        let heads = ["messages", "bytes", "rate", "lost", "loss", "jitter", "latency"];
+        cells(out, &title, heads.map(str::to_owned));
+        Self { title, lines: 0, group: None }
     }
 
-    fn begin_row(&mut self, group: Option<&str>, out: &mut String) {
-        let is_first = !std::mem::replace(&mut self.is_begun, true);
-        let is_known =
-            matches!(&self.shown, Some((title, ago)) if *title == self.title && *ago < ROWS);
-        if is_first && !is_known {
-            let heads = ["messages", "bytes", "rate", "lost", "loss", "jitter", "latency"];
-            cells(out, &self.title, heads.map(str::to_owned));
-            self.shown = Some((self.title.clone(), 0));
-            self.group = None;
-        }
-        let is_same = self.group.as_deref() == group;
-        if let (Some(group), false) = (group, is_same) {
+    /// Names the group that the next row is of, where it is another one than before.
+    fn begin_group(&mut self, group: Option<&str>, out: &mut String) {
+        if let Some(group) = group.filter(|group| self.group.as_deref() != Some(*group)) {
             line(out, &format!("to {}", escape_words(group)));
             self.group = Some(group.to_owned());
         }
+    }
+}
+
+/// What the figures are about: the time.
+fn title(interval: Option<Duration>) -> String {
+    match interval {
+        Some(interval) => format!("last {}", humantime::format_duration(interval)),
+        None => "whole run".to_owned(),
     }
 }
 
@@ -176,7 +187,7 @@ fn cells(out: &mut String, name: &str, cells: [String; 7]) {
 }
 
 /// What is no good news, and what has no column.
-fn more(figures: &Figures, is_whole: bool) -> String {
+fn more(figures: &Figures, interval: Option<Duration>) -> String {
     let mut out = String::new();
     let mut add = |what: &str, count: u64| {
         if count > 0 {
@@ -192,7 +203,9 @@ fn more(figures: &Figures, is_whole: bool) -> String {
         add("truncated", flow.truncated);
         add("dropped by the kernel", flow.kernel_drops);
     }
-    if let Some(LatencySummary { min, p99, max, .. }) = figures.latency.filter(|_| is_whole) {
+    if let Some(LatencySummary { min, p99, max, .. }) =
+        figures.latency.filter(|_| interval.is_none())
+    {
         let _ = write!(out, " latency min {} max {}", time(min), time(max));
         if let Some(p99) = p99 {
             let _ = write!(out, " p99 {}", time(p99));
