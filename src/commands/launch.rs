@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use super::claims::claim_stdout;
 use super::names::{Names, Side, Signalled, check_startup};
+use super::outputs::check_outputs;
 use super::usage::Audience;
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Id, Pool, SharedRecorder};
@@ -43,9 +44,12 @@ impl Launch {
     /// before a reader of its FIFO.
     pub(super) fn new(common: &Common) -> anyhow::Result<Self> {
         let mut event_loop = bare()?;
+        // A file that is refused is not emptied before.
+        check_outputs(common)?;
         if let Some(target) = &common.helpers.record {
             // Before anything is opened: a source takes the recorder when it enters the pool.
             let recorder = open_record(&mut event_loop, target, common)?;
+            check_outputs(common)?;
             event_loop.pool().set_recorder(SharedRecorder::new(recorder));
         }
         let (locals, warnings, names, guards) = Default::default();

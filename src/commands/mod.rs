@@ -24,6 +24,7 @@ mod listening;
 mod mcast_join;
 mod mcast_send;
 mod names;
+mod outputs;
 mod ping;
 mod reading;
 mod replay;

@@ -52,9 +52,10 @@ impl ReadyFd {
     }
 }
 
-/// Whether `-` stands for stdout.
-fn is_stdout(path: &Path) -> bool {
-    path.as_os_str() == "-"
+/// Whether a name to write to stands for stdout. Opened as a file, one that is a file would be written
+/// from its start, over what stands there.
+pub(super) fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }
 
 impl ReadyTargets {
@@ -215,7 +216,8 @@ fn write_ports(path: &Path, locals: &[String]) -> Result<bool, Failure> {
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+    // A descriptor that this process was given, such as /dev/stderr, has no name to take the place of.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) || fd::is_descriptor(path) {
         let Some(fd) = fd::open_to_write(path)? else { return Ok(false) };
         return match fs::File::from(fd).write_all(bytes) {
             // A pipe takes less than 4 KiB whole or not at all (PIPE_BUF, pipe(7)).

@@ -19,6 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use super::ready::is_stdout;
 use crate::error::{Failure, Status};
 use crate::event_loop::Recorder;
 use crate::kind::Kind;
@@ -76,7 +77,7 @@ impl RecordTarget {
 
     /// Whether it is stdout.
     pub fn is_stdout(&self) -> bool {
-        self.file.as_os_str() == "-"
+        is_stdout(&self.file)
     }
 }
 

@@ -87,16 +87,19 @@ pub fn open_to_write(path: &Path) -> io::Result<Option<OwnedFd>> {
 }
 
 /// The same, but a file that is not there is created for its owner alone, and one that is there is
-/// emptied, and stays locked while it is open.
+/// emptied; a file and a FIFO stay locked while they are open.
 ///
 /// # Errors
 /// As those of [`open_to_write`]; `ErrorKind::Other` also for a file that another process has locked, as
 /// one does that has opened it by this function.
 pub fn create_to_write(path: &Path) -> io::Result<Option<OwnedFd>> {
     let Some((file, found)) = open_with(path, OFlags::CREATE)? else { return Ok(None) };
+    // A FIFO takes no more than a page whole (pipe(7), PIPE_BUF).
+    if found.is_file() || found.file_type().is_fifo() {
+        claim(&file)?;
+    }
     // Not by O_TRUNC, which would have emptied a file that is refused.
     if found.is_file() {
-        claim(&file)?;
         file.set_len(0)?;
     }
     Ok(Some(file.into()))
@@ -170,6 +173,11 @@ pub fn open_to_append(path: &Path) -> io::Result<OwnedFd> {
 /// `ErrorKind::Other` for such a link.
 pub fn check_links(directory: &Path) -> io::Result<()> {
     follow(directory).map(drop)
+}
+
+/// Whether a path leads to what some process has open already: `/dev/fd/3`, `/dev/stderr`.
+pub fn is_descriptor(path: &Path) -> bool {
+    follow(path).is_ok_and(|path| path.starts_with("/proc"))
 }
 
 /// Symbolic links behind which another one is an error, as in Linux (path_resolution(7)).

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::thread;
 
 use crate::support::net::{accept, connect, listener, read_all};
-use crate::support::{Program, program, wirecat, wirecat_path};
+use crate::support::{Ended, Program, program, wirecat, wirecat_path};
 
 fn fifo(directory: &Path) -> PathBuf {
     let path = directory.join("fifo");
@@ -75,6 +75,74 @@ fn recordings_and_saved_files_are_for_their_owner_alone() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("its owner");
     server("--record", &path, &["--", "true"]).run().code(0);
     assert_eq!(mode(&path), 0o640);
+}
+
+/// What a shell says that runs a line in a directory, with its status.
+fn line(directory: &Path, line: &str) -> Ended {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line, wirecat_path()]).current_dir(directory);
+    program(shell).run()
+}
+
+/// Each would write over the other, from a place of its own. What stands in the file is left alone.
+#[test]
+fn no_two_outputs_are_one_file() {
+    let directory = crate::support::tempdir().expect("a directory");
+    let directory = directory.path();
+    fifo(directory);
+    for (options, words) in [
+        ("--record log >>log", "--record log: stdout is the same file"),
+        ("--record ./log --discard 2>>log", "--record ./log: stderr is the same file"),
+        ("--record pcapng:log --port-file log", "--port-file log: --record log is the same file"),
+        ("--record new --port-file ./new", "--port-file ./new: --record new is the same file"),
+        ("--port-file log >>log", "--port-file log: stdout is the same file"),
+        (
+            "--port-file /dev/stderr --hub 2>>log",
+            "--port-file /dev/stderr: stderr is the same file",
+        ),
+        ("--record /dev/stdout >>log", "--record -: stdout carries the data"),
+        ("--port-file /dev/fd/1 >>log", "--port-file -: stdout carries the data"),
+        ("--record fifo 3<>fifo >fifo", "--record fifo: stdout is the same file"),
+    ] {
+        fs::write(directory.join("log"), "precious\n").expect("a file");
+        let command = format!("exec \"$0\" tcp-serve 127.0.0.1:0 -w 9 {options}");
+        let ended = line(directory, &command).code(2);
+        let log = fs::read_to_string(directory.join("log")).expect("a file");
+        let said = log.strip_prefix("precious\n").unwrap_or_else(|| panic!("{options}: {log}"));
+        assert!(format!("{said}{}", ended.stderr).contains(words), "{options}: {}", ended.stderr);
+    }
+}
+
+/// A device takes what one likes, and one small write does not disturb a pipe.
+#[test]
+fn outputs_may_share_what_takes_both() {
+    let directory = crate::support::tempdir().expect("a directory");
+    let directory = directory.path();
+    for options in [
+        "--record /dev/null >/dev/null",
+        "--discard --record /dev/stdout >log",
+        "--port-file /dev/stderr",
+        "--discard --port-file /dev/stdout >log",
+        "--port-file /dev/fd/3 3>log",
+    ] {
+        line(directory, &format!("exec \"$0\" tcp-serve 127.0.0.1:0 {options} -- true")).code(0);
+    }
+    let port = fs::read_to_string(directory.join("log")).expect("a file");
+    assert!(port.trim().parse::<u16>().is_ok(), "{port}");
+}
+
+/// A line beyond a page is not written whole beside what another process writes.
+#[test]
+fn a_fifo_takes_one_recording_at_a_time() {
+    let directory = crate::support::tempdir().expect("a directory");
+    let path = fifo(directory.path());
+    let mut first = server("--record", &path, &["-1", "-w", "60"]).start();
+    let reading = reader(&path);
+    let address = first.address();
+    server("--record", &path, &["-w", "9"]).run().code(7).says("another process has locked it");
+    drop(connect(&address));
+    first.wait().code(0);
+    assert!(reading.join().expect("text").contains("closed"));
 }
 
 /// `-w` and the first signal end a run that waits for the reader of a FIFO.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +48,11 @@ impl KeyLogFile {
         }
         let file = Arc::new(Self::open(&path)?);
         Ok(Some(OF_PROCESS.get_or_init(|| file).clone()))
+    }
+
+    /// What stands where the secrets of this process go, if they go anywhere.
+    pub(crate) fn metadata() -> Option<Metadata> {
+        OF_PROCESS.get()?.file.lock().unwrap_or_else(PoisonError::into_inner).metadata().ok()
     }
 
     fn open(path: &OsStr) -> Result<Self, Failure> {

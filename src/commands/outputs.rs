@@ -1,0 +1,61 @@
+//! No two outputs of a run are one file: each would write over the other from a place of its own, and the
+//! port file takes the place of a file under its name.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+use super::rules::refuse;
+use crate::error::Failure;
+use crate::sessions::config::Common;
+#[cfg(feature = "tls")]
+use crate::sockets::tls::KeyLogFile;
+
+/// What is written to under a name, and what stands there.
+type Named = (String, Metadata);
+
+/// Checks that what a run writes to is not one file twice. A file that is to be created is none yet.
+///
+/// # Errors
+/// `Status::Usage`: two are one file, or one FIFO that takes more than the ports.
+#[cold]
+pub(super) fn check_outputs(common: &Common) -> Result<(), Failure> {
+    let mut known: Vec<Named> = Vec::new();
+    known.extend(metadata_of(io::stdout()).map(|found| ("stdout".to_owned(), found)));
+    known.extend(metadata_of(io::stderr()).map(|found| ("stderr".to_owned(), found)));
+    #[cfg(feature = "tls")]
+    {
+        let secrets = KeyLogFile::metadata().map(|found| ("SSLKEYLOGFILE".to_owned(), found));
+        add(&mut known, secrets, true)?;
+    }
+    let record = common.helpers.record.as_ref().filter(|target| !target.is_stdout());
+    add(&mut known, record.and_then(|target| named("--record", &target.file)), true)?;
+    let ports = &common.helpers.readiness;
+    let ports = ports.port_file.as_deref().filter(|_| !ports.use_stdout());
+    add(&mut known, ports.and_then(|file| named("--port-file", file)), false)
+}
+
+fn named(option: &str, file: &std::path::Path) -> Option<Named> {
+    // One that cannot be looked at cannot be opened either, which says why.
+    Some((format!("{option} {}", file.display()), file.metadata().ok()?))
+}
+
+/// Adds one, which is none of those that are known. The ports are one small write, which a FIFO takes
+/// whole beside what others write (pipe(7), PIPE_BUF).
+fn add(known: &mut Vec<Named>, new: Option<Named>, shares_no_fifo: bool) -> Result<(), Failure> {
+    let Some((name, found)) = new else { return Ok(()) };
+    // A terminal or a device, such as the null device, may take as much as one likes.
+    if found.is_file() || (found.file_type().is_fifo() && shares_no_fifo) {
+        let place = |found: &Metadata| (found.dev(), found.ino());
+        if let Some((other, _)) = known.iter().find(|(_, other)| place(other) == place(&found)) {
+            return Err(refuse(&name, format!("{other} is the same file")));
+        }
+    }
+    known.push((name, found));
+    Ok(())
+}
+
+fn metadata_of(stream: impl AsFd) -> Option<Metadata> {
+    File::from(stream.as_fd().try_clone_to_owned().ok()?).metadata().ok()
+}
