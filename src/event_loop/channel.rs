@@ -23,12 +23,12 @@
 //! | `UntilAcked` | FIN | up to `LINGER` once all is acknowledged | without a limit |
 //! | `ResetWhenAcked` | RST at removal | is not awaited | without a limit |
 
+mod sending;
+
 use std::io::{self, ErrorKind, IoSlice};
 use std::time::Instant;
 
-use bytes::Bytes;
-
-use super::event::{SendOutcome, Traffic};
+use super::event::Traffic;
 use super::lifecycle::{ChannelPhase, CloseMode, Directions, EndWatch, Half};
 use super::link::ChannelExtras;
 use super::marks::Marks;
@@ -38,8 +38,6 @@ use crate::close::CloseReason;
 
 /// Pieces in one writev.
 const PIECES: usize = 64;
-/// Bytes that are gathered before they are written.
-const GATHERED: usize = 64 * 1024;
 /// Reads that give nothing, as of records without data, before the others have their turn.
 const TRIES: usize = 16;
 /// When a queue is full, unless the handler sets another size.
@@ -208,72 +206,12 @@ impl Channel {
         None
     }
 
-    /// Takes bytes for sending: writes at once what fits, and queues a copy of the rest.
-    pub(super) fn send(&mut self, bytes: &[u8], now: Instant) -> SendOutcome {
-        if !self.takes() {
-            return SendOutcome::Gone;
-        }
-        let mut rest = bytes;
-        // Nothing may be written past a queue. Up to EAGAIN: only after that an edge reports room.
-        while self.queue.is_empty() && !rest.is_empty() && self.can_write() {
-            let count = self.write(&[IoSlice::new(rest)], now);
-            rest = rest.get(count..).unwrap_or_default();
-        }
-        self.enqueue(rest.len(), now, |queue| queue.append(rest))
-    }
-
-    /// Takes a piece for sending without copying it; it is written with the next flush.
-    pub(super) fn send_shared(&mut self, piece: Bytes, now: Instant) -> SendOutcome {
-        if !self.takes() {
-            return SendOutcome::Gone;
-        }
-        self.enqueue(piece.len(), now, |queue| queue.push(piece))
-    }
-
-    /// Takes bytes for sending that are written with those of the same turn.
-    pub(super) fn send_gathered(&mut self, bytes: &[u8], now: Instant) -> SendOutcome {
-        if !self.takes() {
-            return SendOutcome::Gone;
-        }
-        if self.queue.len() + bytes.len() > GATHERED {
-            self.flush(now);
-        }
-        match self.queue.is_empty() && bytes.len() > GATHERED {
-            true => self.send(bytes, now),
-            false => self.enqueue(bytes.len(), now, |queue| queue.append(bytes)),
-        }
-    }
-
     pub(super) fn takes(&self) -> bool {
         self.writing.is_open() && self.phase.close_reason().is_none()
     }
 
     pub(super) fn can_write(&self) -> bool {
         self.writable && !self.writing.is_over() && self.phase != ChannelPhase::Connecting
-    }
-
-    /// Queues something whether it is taken or not.
-    pub(super) fn enqueue(
-        &mut self,
-        len: usize,
-        now: Instant,
-        add: impl FnOnce(&mut SendQueue),
-    ) -> SendOutcome {
-        if len > 0 {
-            if self.queue.is_empty() {
-                self.progress = now;
-            }
-            // Nothing may come before what a pipe holds.
-            self.spill();
-            add(&mut self.queue);
-        }
-        if self.queue.cost() < self.high_mark() {
-            return SendOutcome::Queued;
-        }
-        if self.awaited == Awaited::Nothing {
-            self.awaited = Awaited::LowMark;
-        }
-        SendOutcome::Full
     }
 
     /// Bytes that may be queued before the queue is full.

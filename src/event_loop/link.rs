@@ -33,6 +33,11 @@
 //! | file, socket, null device | 3.44 GB/s, 0.35 s/GB | 2.24, 0.70 | 3.03, 0.44 | 3.30, 0.40 |
 //! | socket, socket | 2.57 GB/s, 0.16 s/GB | 1.89, 0.41 | 2.06, 0.22 | 2.62, 0.15 |
 //!
+//! A relay is where a bare program is that makes the same moves of 256 KiB: both take 0.09 s/GB beside other
+//! work, 0.005 of it in user space, and the rest in TCP, whoever is charged with it. Of its rate on two cores
+//! the two programs at its ends have their part: moves of 512 KiB take 15 % less CPU, and change no rate.
+//! More than the high mark would wait for the sink then.
+//!
 //! What [`LARGE`] and [`SMALL`] stand on: CPU of whoever moves, in ns for each byte, by the size of a
 //! move (the same machine, medians of 9, Reno). Moving less than 4 KiB through a pipe costs more than
 //! copying it; from or to a pipe, splicing costs less at any size:

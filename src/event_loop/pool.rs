@@ -159,9 +159,18 @@ impl Pool {
 
     /// Sends a copy of `bytes`; whatever the outcome is but `Gone`, they are taken.
     pub fn send(&mut self, id: Id, bytes: &[u8]) -> SendOutcome {
+        self.send_pieces(id, [bytes])
+    }
+
+    /// The same of several pieces, which one system call writes.
+    pub(crate) fn send_pieces<const N: usize>(
+        &mut self,
+        id: Id,
+        pieces: [&[u8]; N],
+    ) -> SendOutcome {
         let now = self.now;
         let Some(channel) = self.channel_mut(id) else { return SendOutcome::Gone };
-        let outcome = channel.send(bytes, now);
+        let outcome = channel.send_pieces(pieces, now);
         if outcome == SendOutcome::Full {
             // Where writing has failed, the next flush delivers `Drained`.
             self.mark_dirty(id);

@@ -1,4 +1,16 @@
 //! One turn of the loop, in its fixed order.
+//!
+//! What is the kernel's of an answer, in µs of CPU beside other work, by a bare loop of system calls and by
+//! `echo` (Linux 6.18, medians of 5):
+//!
+//! | | bare: user, system | echo: user, system | system calls |
+//! |---|---|---|---|
+//! | 64 B there and back, one client | 0.5, 7.6 | 1.0, 7.3 | 3 each |
+//! | connect, answer, close | 0.9, 27.4 | 3.3, 26.6 | 8; 9, of which the shutdown and TIOCOUTQ of a close take 1.2 µs |
+//!
+//! The user space of an answer is 2,800 instructions in 40 functions, of a connection 11,000; none has a
+//! seventh of them. So nothing brings the second line to 1.15 times the bare loop, but for accept(2) calls
+//! that fail, of which the bare loop makes one for each wake-up.
 
 use std::time::Instant;
 

@@ -4,6 +4,7 @@
 //! a piece are lent from it. The work is linear in the bytes fed, whatever the cuts.
 
 mod held;
+mod lending;
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -13,6 +14,7 @@ use bytes::Bytes;
 
 use super::framer::{FrameError, Framer, Step};
 use held::{BegunFrame, Draft, Unread};
+use lending::{lend, lend_lines};
 
 /// By how many bytes a tail grows at least when it looks for the end of its frame.
 const MIN_GROWTH: usize = 64;
@@ -35,6 +37,9 @@ pub struct Frame<'a> {
     pub wire: Option<&'a Result<Bytes, FrameError>>,
     /// The stream ended before the frame did (`line` and `nul`: no delimiter).
     pub partial: bool,
+    /// How many messages it is. More than one are whole lines, each with its LF, where the deframer
+    /// [joins](Deframer::join_lines) them.
+    pub count: usize,
 }
 
 /// Cuts a stream into frames. Holds no memory while no frame is unfinished.
@@ -72,6 +77,8 @@ pub struct Deframer {
     failed: Option<FrameError>,
     /// A long message is delivered as a frame as well.
     passes_on: bool,
+    /// Lines that lie in a row may come as one.
+    joins_lines: bool,
 }
 
 /// How much work may be done to make messages, and who takes them.
@@ -88,6 +95,7 @@ impl Deframer {
             cut: 0,
             failed: None,
             passes_on: false,
+            joins_lines: false,
         }
     }
 
@@ -263,6 +271,9 @@ impl Deframer {
             return Ok(0);
         };
         debug_assert!(self.tail.is_empty(), "a frame begins before the one in the tail has ended");
+        if self.joins_lines {
+            rest = lend_lines(&*self.framer, rest, to.1);
+        }
         // What makes messages costs the framers that make none this one question.
         let makes = self.framer.makes_messages();
         loop {
@@ -301,7 +312,7 @@ impl Deframer {
             Some(made) => Some(made),
             None => match self.framer.decode_some(lent, work)? {
                 Some(Cow::Borrowed(payload)) => {
-                    deliver(Frame { payload, made: None, wire: None, partial });
+                    deliver(Frame { payload, made: None, wire: None, partial, count: 1 });
                     return Ok(());
                 }
                 Some(Cow::Owned(made)) => Some(Bytes::from(made)),
@@ -330,7 +341,7 @@ impl Deframer {
         // It may be large, and so may be what was made of it.
         drop(input);
         let wire = encoded.map(|encoded| encoded.map(|_| Bytes::from(wire))).transpose();
-        deliver(Frame { payload: made, made: Some(made), wire: wire.as_ref(), partial });
+        deliver(Frame { payload: made, made: Some(made), wire: wire.as_ref(), partial, count: 1 });
         Ok(())
     }
 
@@ -378,13 +389,6 @@ impl Deframer {
         }
         Ok(Some(rest))
     }
-}
-
-/// Delivers a message that lies in the stream.
-#[inline]
-fn lend(input: &[u8], payload: Range<usize>, partial: bool, deliver: &mut dyn FnMut(Frame<'_>)) {
-    let payload = input.get(payload).unwrap_or_default();
-    deliver(Frame { payload, made: None, wire: None, partial });
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Owns the search for the end of a message and the rule of what becomes of it. A long message
 //! without an end is not searched again from its start when more of it arrives.
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::delimiters::Delimiters;
 use super::framer::{FrameError, Framer, Step, sendable};
@@ -207,6 +207,26 @@ impl Framer for Delimited {
         match self.search.run(&self.marks, input) {
             Some(consumed) => self.whole(input, consumed),
             None => self.unfinished(input, eof),
+        }
+    }
+
+    fn lines(&self, input: &[u8]) -> (usize, usize) {
+        let (Boundary::Byte(b'\n'), Some(last)) = (&self.marks, memrchr(b'\n', input)) else {
+            return (0, 0);
+        };
+        let mut lines = input.get(..=last).unwrap_or_default();
+        // A CR may be one that is dropped: its line is cut by itself, and so are those behind it.
+        if self.ending == Ending::DropWithCr
+            && let Some(cr) = memchr(b'\r', lines)
+        {
+            let before = lines.get(..cr).unwrap_or_default();
+            lines =
+                memrchr(b'\n', before).map_or(&[], |last| before.get(..=last).unwrap_or_default());
+        }
+        // None of them is longer than all are.
+        match lines.len() > self.max {
+            true => (0, 0),
+            false => (lines.len(), memchr_iter(b'\n', lines).count()),
         }
     }
 

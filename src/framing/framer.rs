@@ -28,6 +28,14 @@ pub trait Framer: Send {
     /// [`step`]: Self::step
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError>;
 
+    /// The frames at the beginning of `input` whose bytes are their messages, each with LF behind it: how
+    /// many bytes and how many frames. Asked only where a frame begins, by whoever looks at no message
+    /// ([`Deframer::join_lines`](super::Deframer::join_lines)); fewer than there are is always right.
+    fn lines(&self, input: &[u8]) -> (usize, usize) {
+        let _ = input;
+        (0, 0)
+    }
+
     /// Whether the format has more than where the payload of a frame lies, so that its message has to
     /// be made. Where it does not, the payload is the message, and nothing asks for [`Framer::decode`]
     /// or [`Framer::decode_some`]. The answer is the same for the whole stream: it is asked for once a

@@ -239,6 +239,36 @@ proptest! {
         prop_assert_eq!(cut, whole);
     }
 
+    /// Written to lines, messages come to the same whether lines are joined or not, and as many.
+    #[test]
+    fn joined_lines_come_to_the_same_lines(
+        framing in prop_oneof![9 => Just(Framing::Line), 1 => framings()],
+        max in prop_oneof![1 => 0..40_usize, 3 => 40..400_usize],
+        keep_cr: bool,
+        stream in garbage(),
+        sizes in cuts(),
+        late_end: bool,
+    ) {
+        let pieces = pieces(&stream, &sizes, late_end);
+        let lines = |joins: bool| {
+            let mut deframer = Deframer::new(framing.framer(max, keep_cr).unwrap());
+            if joins {
+                deframer.join_lines();
+            }
+            let (mut lines, mut count, mut fed) = (Vec::new(), 0, Ok(()));
+            for (piece, eof) in &pieces {
+                let deliver = &mut |frame: Frame<'_>| {
+                    lines.extend_from_slice(frame.payload);
+                    lines.extend((!frame.payload.ends_with(b"\n")).then_some(b'\n'));
+                    count += frame.count;
+                };
+                fed = deframer.feed(piece, *eof, deliver);
+            }
+            (lines, count, fed, deframer.pending())
+        };
+        prop_assert_eq!(lines(true), lines(false));
+    }
+
     #[test]
     fn input_comes_to_the_same_wherever_it_is_cut(
         input in inputs(),

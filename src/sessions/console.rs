@@ -199,6 +199,12 @@ impl Console {
         self.stdout.id().filter(|_| is_bare && !self.shows_data && self.pending.is_empty())
     }
 
+    /// Whether several messages that lie in a row as lines may be delivered as one.
+    pub(crate) fn takes_lines(&self) -> bool {
+        let is_plain = matches!(self.form, Output::None | Output::Written(Written::Line));
+        is_plain && !self.view.is_on && !self.shows_data
+    }
+
     /// Whether stdout or the hooks take no more for now: what feeds them must be paused.
     pub(crate) fn is_full(&self) -> bool {
         let is_behind = self.uplink.as_ref().is_some_and(|uplink| uplink.is_full());
@@ -257,6 +263,12 @@ impl Console {
 
     /// Writes a message by itself, behind what was gathered before it.
     fn write_directly(&mut self, pool: &mut Pool, message: &Message<'_>) {
+        if message.count > 1 && self.uplink.is_none() {
+            // The line before them began in the read before, and a write of its own would wake the
+            // reader for it.
+            self.stdout.send_pieces(pool, [&self.pending, message.payload]);
+            return self.pending.clear();
+        }
         self.commit(pool);
         match message.made {
             Some(made) if made.len() >= MANY && self.stdout.is_used() => {

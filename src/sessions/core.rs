@@ -305,14 +305,27 @@ impl Core {
     /// Counts a message; false where the run has enough of them, and it is not to be delivered.
     #[inline]
     pub(crate) fn take_message(&mut self, payload: &[u8]) -> bool {
+        self.take_messages(payload, 1)
+    }
+
+    /// The same of so many messages, of which more than one come only where nothing looks at them.
+    #[inline]
+    pub(crate) fn take_messages(&mut self, payload: &[u8], count: usize) -> bool {
+        debug_assert!(count == 1 || self.looks_at_no_message());
         if self.has_enough() || !self.goal.take() {
             return false;
         }
         if let Some((received, _)) = &mut self.console.totals.messages {
-            *received += 1;
+            *received += count as u64;
         }
         self.goal.search(payload);
         true
+    }
+
+    /// Whether what is received goes to stdout in lines or nowhere, and no message is looked for,
+    /// limited or shown by itself.
+    pub(crate) fn looks_at_no_message(&self) -> bool {
+        !self.goal.is_set() && !self.input.has_commands() && self.console.takes_lines()
     }
 
     /// Notes that a stream without messages has matched `--expect`, or another loop has enough.

@@ -60,6 +60,13 @@ impl Receiver {
         Self { last_message: now, parts: parts.map(Box::new) }
     }
 
+    /// Lines may come as one from now on ([`Deframer::join_lines`]).
+    pub(crate) fn join_lines(&mut self) {
+        if let Some(Parts::Messages { deframer, .. }) = self.parts.as_deref_mut() {
+            deframer.join_lines();
+        }
+    }
+
     /// Takes the state out while its messages are handled, and leaves one behind that has none.
     pub(crate) fn take(&mut self) -> Self {
         Self { last_message: self.last_message, parts: self.parts.take() }
@@ -82,7 +89,7 @@ impl Receiver {
             return outcome;
         }
         if !piece.is_empty() {
-            deliver(Frame { payload: piece, made: None, wire: None, partial: false });
+            deliver(Frame { payload: piece, made: None, wire: None, partial: false, count: 1 });
         }
         if let Some(Parts::Search { lookout, matched }) = self.parts.as_deref_mut() {
             *matched |= lookout.feed(piece);

@@ -219,6 +219,27 @@ fn a_broken_or_cut_frame_is_not_delivered() {
     assert!(ended.stderr.contains(r#""undelivered":3"#), "{}", ended.stderr);
 }
 
+/// Lines at which nobody looks pass many at a time. Each counts, and ends as it does by itself.
+#[test]
+fn lines_that_pass_together_are_those_that_pass_alone() {
+    let end = |number: u32| if number % 5000 == 77 { "\r\n" } else { "\n" };
+    let wire: String = (0..100_000).map(|number| format!("{number}{}", end(number))).collect();
+    let wire = format!("{wire}\n\nrest");
+    for (args, expected) in [
+        (&["--keep-cr"][..], format!("{wire}\n")),
+        (&[], format!("{}\n", wire.replace('\r', ""))),
+        (&["--max-frame", "100"], format!("{}\n", wire.replace('\r', ""))),
+        (&["--expect", "^rest$"], format!("{}\n", wire.replace('\r', ""))),
+        (&["--output", "raw"], wire.replace(['\r', '\n'], "")),
+        (&["--output", "none"], String::new()),
+    ] {
+        let args = [&["--frame", "line", "--log", "json"], args].concat();
+        let ended = received(&args, wire.as_bytes()).code(0);
+        assert!(ended.text() == expected, "{args:?}: {} bytes", ended.stdout.len());
+        assert!(ended.stderr.contains(r#""messages_in":100003"#), "{args:?}: {}", ended.stderr);
+    }
+}
+
 /// SPEC section 5: `-c N` stops with 0 after N messages; ending earlier is exit 1.
 #[test]
 fn count_is_met_or_an_error() {

@@ -27,6 +27,29 @@ fn who_wants_no_more_gets_the_rest_with_the_next_call() {
     lines.feed(b"", true, &mut |frame| assert_eq!(frame.payload, b"f")).unwrap();
 }
 
+/// What comes, and how many messages it is.
+type Came<'a> = (&'a [u8], usize);
+
+#[test]
+fn lines_in_a_row_come_as_one_where_they_may() {
+    let cases: [(&[u8], &[Came<'_>]); 5] = [
+        (b"a\n\nbc\nd", &[(b"a\n\nbc\n", 3)]),
+        (b"a\nb\nc\r\nd\ne\n", &[(b"a\nb\n", 2), (b"c", 1), (b"d", 1), (b"e", 1)]),
+        (b"a\r\nb\n", &[(b"a", 1), (b"b", 1)]),
+        // One line alone comes without its LF, as ever.
+        (b"a\nb", &[(b"a", 1)]),
+        (b"abcdef\nghij\n", &[(b"abcdef", 1), (b"ghij", 1)]),
+    ];
+    for (piece, expected) in cases {
+        let (mut lines, mut came) = (deframer(Framing::Line, 8), Vec::new());
+        lines.join_lines();
+        let deliver = &mut |frame: Frame<'_>| came.push((frame.payload.to_vec(), frame.count));
+        lines.feed(piece, false, deliver).unwrap();
+        let expected: Vec<_> = expected.iter().map(|(it, count)| (it.to_vec(), *count)).collect();
+        assert_eq!(came, expected, "{}", piece.escape_ascii());
+    }
+}
+
 /// To take one message at a time copies what is left of a piece once, and not with each of them.
 #[test]
 fn many_small_steps_through_a_large_piece_are_quick() {

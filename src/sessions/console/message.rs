@@ -20,6 +20,8 @@ pub struct Message<'a> {
     pub wire: Option<&'a Result<Bytes, FrameError>>,
     /// It is the last one of its stream and has no proper end.
     pub partial: bool,
+    /// How many messages it is; more than one lie there as lines.
+    pub count: usize,
     /// The number of the connection, on servers.
     pub conn: Option<u64>,
     /// The line of the command that asked for it.
@@ -42,6 +44,7 @@ impl<'a> Message<'a> {
             made: None,
             wire: None,
             partial: false,
+            count: 1,
             conn: None,
             line: None,
             direction: None,
@@ -53,8 +56,8 @@ impl<'a> Message<'a> {
 
     /// A message as it came in a frame.
     pub fn framed(frame: &Frame<'a>, peer: &'a str) -> Self {
-        let Frame { payload, made, wire, partial } = *frame;
-        Self { made, wire, partial, ..Self::new(payload, peer) }
+        let Frame { payload, made, wire, partial, count } = *frame;
+        Self { made, wire, partial, count, ..Self::new(payload, peer) }
     }
 
     /// Its `data` event.

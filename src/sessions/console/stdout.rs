@@ -123,8 +123,13 @@ impl Stdout {
 
     /// Sends bytes. That it is lost was reported by its `Closed`.
     pub(super) fn send(&mut self, pool: &mut Pool, bytes: &[u8]) {
+        self.send_pieces(pool, [bytes]);
+    }
+
+    /// The same of pieces that are written together.
+    pub(super) fn send_pieces<const N: usize>(&mut self, pool: &mut Pool, pieces: [&[u8]; N]) {
         if let Some(id) = self.id {
-            self.is_full |= pool.send(id, bytes) == SendOutcome::Full;
+            self.is_full |= pool.send_pieces(id, pieces) == SendOutcome::Full;
         }
     }
 

@@ -34,6 +34,12 @@ impl GoalState {
         state
     }
 
+    /// Whether there is one.
+    pub(super) fn is_set(&self) -> bool {
+        let Goal { expect, count, left } = &self.goal;
+        expect.is_some() || count.is_some() || left.is_some()
+    }
+
     /// Searches messages from now on.
     pub(super) fn search_messages(&mut self) {
         self.lookout = self.goal.expect.as_ref().map(Lookout::new);

@@ -109,6 +109,8 @@ pub(crate) struct Profile {
     pub(crate) drains: bool,
     /// What is received goes out again: a long message has [`Message::wire`].
     pub(crate) passes_on: bool,
+    /// What is received goes to stdout and nowhere else: lines may come joined ([`Message::count`]).
+    pub(crate) shows_only: bool,
 }
 
 impl Profile {
@@ -123,6 +125,7 @@ impl Profile {
             losses: Losses::Reported,
             drains: false,
             passes_on: false,
+            shows_only: false,
         }
     }
 }

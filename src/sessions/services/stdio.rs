@@ -22,7 +22,7 @@ pub(super) struct Stdio;
 
 impl StreamService for Stdio {
     fn profile(&self) -> Profile {
-        Profile::of(Flow::Input)
+        Profile { shows_only: true, ..Profile::of(Flow::Input) }
     }
 
     fn stdin(&self) -> Stdin {
@@ -133,7 +133,7 @@ pub(super) struct Discard;
 
 impl StreamService for Discard {
     fn profile(&self) -> Profile {
-        Profile::of(Flow::Input)
+        Profile { shows_only: true, ..Profile::of(Flow::Input) }
     }
 
     fn message(&mut self, _context: &mut Context<'_>, _id: Id, _message: &Message<'_>) {}

@@ -142,11 +142,15 @@ impl StreamSession {
         }
         let starts_paused = self.core.common.wire.paused;
         let (budget, passes_on) = (&self.streams.frames.budget, self.streams.profile.passes_on);
+        let mut receiver = Receiver::new(&self.core.common, pool.now(), budget, passes_on);
+        if self.streams.profile.shows_only && self.core.looks_at_no_message() {
+            receiver.join_lines();
+        }
         let connection = Connection {
             number,
             peer,
             local,
-            receiver: Receiver::new(&self.core.common, pool.now(), budget, passes_on),
+            receiver,
             ended: false,
             finished: false,
             send: SendState::Flowing,

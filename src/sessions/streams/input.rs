@@ -276,7 +276,7 @@ impl StreamSession {
             has_come = true;
             made += frame.made.map_or(0, Bytes::len);
             let is_counted = context.streams.profile.counts_messages;
-            if is_counted || context.core.take_message(frame.payload) {
+            if is_counted || context.core.take_messages(frame.payload, frame.count) {
                 let message = Message { conn, line, ..Message::framed(&frame, peer) };
                 service.message(&mut context, id, &message);
             }
