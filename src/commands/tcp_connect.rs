@@ -23,7 +23,7 @@ use crate::sessions::{DataTo, StreamSession};
 use crate::sockets::Address;
 #[cfg(feature = "tls")]
 use crate::sockets::dialogue::StarttlsProtocol;
-use crate::sockets::proxy_header::HeaderVersion;
+use crate::sockets::dialogue::proxy_header::HeaderVersion;
 use crate::sys;
 use crate::values::parse_duration;
 

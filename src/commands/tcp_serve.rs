@@ -28,7 +28,7 @@ use crate::sessions::config::{AdmissionRules, Backlog, Handling, Route, RouteOpt
 use crate::sessions::{DataTo, StreamSession};
 #[cfg(feature = "tls")]
 use crate::sockets::dialogue::StarttlsProtocol;
-use crate::sockets::proxy_header::HeaderVersion;
+use crate::sockets::dialogue::proxy_header::HeaderVersion;
 use crate::sockets::{Address, OpenListener};
 use crate::sys;
 use crate::threads;

@@ -22,8 +22,7 @@ use super::timers::{AnyTimer, OwnPurpose};
 use super::transport::{Readiness, Registration, Transport};
 use crate::error::Failure;
 use crate::recording::Role;
-use crate::sockets::backoff::Backoff;
-use crate::sockets::eyeballs::{Race, RaceStep};
+use crate::sockets::attempts::{Backoff, Race, RaceStep};
 use crate::sockets::{self, Endpoint, SocketOptions, Target};
 use crate::values;
 

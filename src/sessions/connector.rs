@@ -20,7 +20,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, Query, TimerKey};
 use crate::kind::Kind;
-use crate::sockets::eyeballs::{Race, RaceStep};
+use crate::sockets::attempts::{Race, RaceStep};
 use crate::sockets::{Address, FdName, Purpose, Target};
 
 use patience::Patience;

@@ -4,20 +4,17 @@
 //! connections but never waits for one, and moves no data: that is the event loop's work.
 
 pub mod address;
-pub(crate) mod backoff;
+pub(crate) mod attempts;
 mod binding;
 pub mod connect;
 pub mod datagram;
 #[cfg(feature = "cli")]
 pub mod dialogue;
 mod endpoint;
-pub(crate) mod eyeballs;
 pub(crate) mod grammar;
 mod inherited;
 pub mod listen;
 pub mod options;
-#[cfg(feature = "cli")]
-pub mod proxy_header;
 #[cfg(test)]
 pub(crate) mod refusing;
 pub mod resolve;

@@ -7,8 +7,8 @@ use crate::buffers::Budget;
 use crate::event_loop::{Id, Pool};
 #[cfg(feature = "tls")]
 use crate::sockets::dialogue::StarttlsProtocol;
+use crate::sockets::dialogue::proxy_header::HeaderVersion;
 use crate::sockets::dialogue::{HeaderWriter, ViaChain};
-use crate::sockets::proxy_header::HeaderVersion;
 #[cfg(feature = "tls")]
 use crate::sockets::tls::ClientTls;
 use crate::sockets::{Address, Endpoint};

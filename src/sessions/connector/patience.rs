@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::error::Failure;
-use crate::sockets::backoff::Backoff;
+use crate::sockets::attempts::Backoff;
 
 /// The first and the longest pause between attempts of `--reconnect`.
 const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));

@@ -15,7 +15,7 @@ use crate::sessions::config::{Net, UdpSend};
 use crate::sessions::console::Console;
 use crate::sessions::lookup::{self, LocalAddress, Lookup};
 use crate::sessions::timers;
-use crate::sockets::backoff::Backoff;
+use crate::sockets::attempts::Backoff;
 use crate::sockets::datagram::{Opened, Reach};
 use crate::sockets::{Address, Purpose, Target, UnixGuard, datagram};
 use crate::sys::mmsg::{ReturnPath, SenderAddress};

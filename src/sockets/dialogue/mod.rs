@@ -4,18 +4,17 @@
 //! A [`Dialogue`] knows the words, and a [`Conversation`] drives any of them, with the bounds that all
 //! of them have.
 
-mod header;
 mod http;
+pub mod proxy_header;
 mod socks;
 mod starttls;
-mod starttls_binary;
 mod via;
 
 use super::Endpoint;
 use crate::error::HandshakeError;
 use crate::kind::Kind;
 
-pub use header::{HeaderReader, HeaderWriter};
+pub use proxy_header::{HeaderReader, HeaderWriter};
 pub use starttls::StarttlsProtocol;
 pub use via::{ViaChain, ViaProxy, ViaScheme};
 

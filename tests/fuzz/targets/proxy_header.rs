@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wirecat::sockets::proxy_header::{MOST, parse};
+use wirecat::sockets::dialogue::proxy_header::{MOST, parse};
 
 /// The signature of version 2, which no fuzzer would find.
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";

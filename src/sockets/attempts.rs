@@ -1,7 +1,7 @@
-//! Happy eyeballs (RFC 8305): which address of a name to try, and when.
+//! When to try to connect: the addresses of one name in a race (happy eyeballs, RFC 8305), and the pauses
+//! between one attempt and the next.
 //!
-//! Pure: the addresses and the time go in, attempts come out. The next attempt begins 250 ms
-//! after the last one, or as soon as that has failed; the first to succeed wins.
+//! Pure: the addresses, the time and chance go in, attempts and pauses come out.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -13,7 +13,8 @@ use super::Target;
 // The default of the RFC for those who keep no history of round trips.
 pub(crate) const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// One race among the addresses of a name.
+/// One race among the addresses of a name: the next attempt begins [`ATTEMPT_DELAY`] after the last one,
+/// or as soon as that has failed; the first to succeed wins.
 #[derive(Debug)]
 pub(crate) struct Race<T = SocketAddr> {
     waiting: VecDeque<T>,
@@ -94,6 +95,35 @@ impl<T: Contestant> Race<T> {
     }
 }
 
+/// Doubling pauses from a first one up to a limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    first: Duration,
+    limit: Duration,
+    next: Duration,
+}
+
+impl Backoff {
+    /// Pauses from `first` to `limit`.
+    pub(crate) const fn new(first: Duration, limit: Duration) -> Self {
+        Self { first, limit, next: first }
+    }
+
+    /// The next pause: between half of its nominal length and all of it, as `chance` (0 to 1)
+    /// has it, so that many clients do not come back at the same moment.
+    pub(crate) fn pause(&mut self, chance: f64) -> Duration {
+        let nominal = self.next;
+        // At most twice the limit: it cannot overflow.
+        self.next = (nominal * 2).min(self.limit);
+        nominal.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0))
+    }
+
+    /// An attempt has succeeded: start from the first pause again.
+    pub(crate) fn reset(&mut self) {
+        self.next = self.first;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +156,15 @@ mod tests {
         assert_eq!(race.step(now), RaceStep::Watch);
         race.failed(now);
         assert_eq!(race.step(now), RaceStep::Lost);
+    }
+
+    #[test]
+    fn pauses_double_to_the_limit_and_start_over_after_a_success() {
+        let ms = Duration::from_millis;
+        let mut backoff = Backoff::new(ms(50), ms(150));
+        let pauses = [1.0, 1.0, 0.0, 1.0].map(|chance| backoff.pause(chance));
+        assert_eq!(pauses, [ms(50), ms(100), ms(75), ms(150)]);
+        backoff.reset();
+        assert_eq!(backoff.pause(1.0), ms(50));
     }
 }
