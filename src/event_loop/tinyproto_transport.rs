@@ -209,7 +209,7 @@ impl Transport for TinyprotoTransport {
     }
 
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.exchange.withhold(false);
+        self.exchange.resume_answers();
         loop {
             if !self.received.is_empty() {
                 return Ok(self.deliver(into));
@@ -232,7 +232,7 @@ impl Transport for TinyprotoTransport {
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let first = pieces.iter().find_map(|piece| piece.first());
         if first.is_some_and(|first| self.exchange.would_pass_for_go(*first)) {
-            self.exchange.withhold(false);
+            self.exchange.resume_answers();
         }
         self.flush()?;
         let mut allowed = self.exchange.window()?;
@@ -321,7 +321,10 @@ impl Transport for TinyprotoTransport {
     fn read_ahead(&mut self) -> io::Result<()> {
         let mut wire = [0; READ_AHEAD];
         while self.may_read_ahead() {
-            self.exchange.withhold(!self.received.is_empty());
+            match self.received.is_empty() {
+                true => self.exchange.resume_answers(),
+                false => self.exchange.withhold_answers(),
+            }
             self.receive(&mut wire)?;
         }
         Ok(())

@@ -11,6 +11,10 @@
 //! one that knows no collisions sends its message first and then go. Which it is shows in
 //! its next byte.
 
+mod own;
+
+use own::OwnBytes;
+
 /// Go, and hello.
 const OK: u8 = 0xff;
 /// The message is too large, or (at hello) no.
@@ -107,18 +111,15 @@ enum Outgoing {
     Finished,
 }
 
+const UNOFFERED: Outgoing = Outgoing::Length { bytes: [0; 4], have: 0 };
+
 /// One connection's state.
 #[derive(Debug)]
 pub struct Exchange {
     max: u32,
     incoming: Incoming,
     outgoing: Outgoing,
-    /// Our hello has been written.
-    greeted: bool,
-    /// How many times go is due.
-    due: u32,
-    /// Behind those, a refusal is due: the message is too large.
-    refuses: bool,
+    own: OwnBytes,
     /// The peer's last length came where go was expected, and its message has not begun.
     collided: bool,
     /// The peer's offers are left unanswered.
@@ -131,10 +132,8 @@ impl Exchange {
         Self {
             max: max.min(LONGEST),
             incoming: Incoming::Hello,
-            outgoing: Outgoing::Length { bytes: [0; 4], have: 0 },
-            greeted: false,
-            due: 0,
-            refuses: false,
+            outgoing: UNOFFERED,
+            own: OwnBytes::default(),
             collided: false,
             withholds: false,
         }
@@ -161,23 +160,28 @@ impl Exchange {
         !matches!(self.incoming, Incoming::Length { have: 0, .. } | Incoming::Ended)
     }
 
-    /// Leaves the peer's offers unanswered, so that nothing more comes, or answers them again.
-    /// Messages of our own go out all the same.
-    pub fn withhold(&mut self, withholds: bool) {
-        self.withholds = withholds;
+    /// Leaves the peer's offers unanswered from now on, so that nothing more comes. Messages of our own go
+    /// out all the same.
+    pub fn withhold_answers(&mut self) {
+        self.withholds = true;
+    }
+
+    /// Answers them again.
+    pub fn resume_answers(&mut self) {
+        self.withholds = false;
     }
 
     /// Whether a message of ours that begins with `first` would pass for go, because the peer
     /// waits for one that is withheld.
     pub fn would_pass_for_go(&self, first: u8) -> bool {
-        let is_due = self.withholds && self.due > 0;
+        let is_due = self.withholds && self.own.go > 0;
         is_due && first == OK && matches!(self.outgoing, Outgoing::Message { begun: false, .. })
     }
 
     /// Whether the peer has offered a message and was not answered.
     fn is_unanswered(&self) -> bool {
         let begun = matches!(self.incoming, Incoming::Message { begun: true, .. });
-        self.withholds && self.due > 0 && !begun
+        self.withholds && self.own.go > 0 && !begun
     }
 
     /// Takes bytes from the wire and appends to `stream` what of them belongs to messages.
@@ -253,23 +257,14 @@ impl Exchange {
             Outgoing::Message { begun, .. } => !begun,
             Outgoing::Finished => false,
         };
-        if !self.greeted {
-            return Some(OK);
-        }
-        let own = if self.due > 0 { Some(OK) } else { self.refuses.then_some(ERROR) };
-        own.filter(|_| place && !self.withholds)
+        // Hello comes before all else, and is withheld from nobody.
+        self.own.next().filter(|_| !self.own.greeted || place && !self.withholds)
     }
 
     /// That byte has been written.
     pub fn own_written(&mut self) {
         debug_assert!(self.own().is_some(), "no byte of our own was due");
-        if !std::mem::replace(&mut self.greeted, true) {
-            return;
-        }
-        match self.due.checked_sub(1) {
-            Some(due) => self.due = due,
-            None => self.refuses = false,
-        }
+        self.own.written();
     }
 
     /// How many bytes of the stream may be written next; 0 while there are bytes of our own.
@@ -309,19 +304,23 @@ impl Exchange {
                 rest = behind;
             }
             let unbegun = matches!(self.incoming, Incoming::Message { begun: false, .. });
-            self.collided |= have == 4 && self.due > 0 && unbegun;
+            self.collided |= have == 4 && self.own.go > 0 && unbegun;
             self.outgoing = match have {
                 4 => Outgoing::Offered { len: u32::from_be_bytes(length) },
                 _ => Outgoing::Length { bytes: length, have: have as u8 },
             };
         } else if let Outgoing::Message { left, .. } = self.outgoing {
-            self.send_message(left.saturating_sub(rest.len() as u32), true);
+            self.outgoing = match left.saturating_sub(rest.len() as u32) {
+                0 => UNOFFERED,
+                left => Outgoing::Message { left, begun: true },
+            };
         }
     }
 
     /// Whether FIN may be sent: no message of ours is under way, and no answer is due.
     pub fn may_finish(&self) -> bool {
-        self.greeted && self.due == 0 && matches!(self.outgoing, Outgoing::Length { have: 0, .. })
+        let is_between = matches!(self.outgoing, Outgoing::Length { have: 0, .. });
+        self.own.greeted && self.own.go == 0 && is_between
     }
 
     /// FIN has been sent: nothing is answered any more.
@@ -355,18 +354,21 @@ impl Exchange {
             return Err(ExchangeError::Refused { len });
         }
         self.collided = false;
-        self.send_message(len, false);
+        self.outgoing = match len {
+            0 => UNOFFERED,
+            left => Outgoing::Message { left, begun: false },
+        };
         Ok(())
     }
 
     fn on_length(&mut self, bytes: [u8; 4], stream: &mut Vec<u8>) -> Result<(), ExchangeError> {
         let len = u32::from_be_bytes(bytes);
         if len > self.max {
-            self.refuses = true;
+            self.own.refuses = true;
             self.incoming = Incoming::Ended;
             return Err(ExchangeError::TooLarge { len, max: self.max });
         }
-        self.due = self.due.saturating_add(1);
+        self.own.go = self.own.go.saturating_add(1);
         // Ours is on its way already, and crosses the peer's: go may come before the message.
         self.collided =
             matches!(self.outgoing, Outgoing::Offered { .. } | Outgoing::Length { have: 1.., .. });
@@ -383,13 +385,6 @@ impl Exchange {
         self.incoming = match left {
             0 => BETWEEN,
             _ => Incoming::Message { left, begun: true },
-        };
-    }
-
-    fn send_message(&mut self, left: u32, begun: bool) {
-        self.outgoing = match left {
-            0 => Outgoing::Length { bytes: [0; 4], have: 0 },
-            _ => Outgoing::Message { left, begun },
         };
     }
 }

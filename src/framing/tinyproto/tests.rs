@@ -32,7 +32,7 @@ impl Side {
                 continue;
             }
             if self.stream.first().is_some_and(|first| self.exchange.would_pass_for_go(*first)) {
-                self.exchange.withhold(false);
+                self.exchange.resume_answers();
                 continue;
             }
             let allowed = self.exchange.window().unwrap_or(0);
@@ -170,7 +170,7 @@ fn ten_thousand_collisions_lose_nothing() {
 #[test]
 fn withheld_answers_do_not_hold_up_our_own_messages() {
     let mut side = Side::new(&[b"one".to_vec(), b"two".to_vec(), b"\xffthree".to_vec()]);
-    side.exchange.withhold(true);
+    side.exchange.withhold_answers();
     let script: [(&[u8], &[u8]); 6] = [
         (b"\xff", b"\xff\0\0\0\x03"),
         (b"\0\0\0\x05\xff", b"one\0\0\0\x03"),
@@ -198,7 +198,10 @@ proptest! {
             let side = usize::from(*turn & 1);
             if *turn > 3 {
                 // A side that is read no further for a while.
-                sides[side].exchange.withhold(*most > 4);
+                match *most > 4 {
+                    true => sides[side].exchange.withhold_answers(),
+                    false => sides[side].exchange.resume_answers(),
+                }
             } else if turn & 2 == 0 {
                 let wire = sides[side].write(*most);
                 wires[1 - side].extend(wire);
@@ -209,7 +212,7 @@ proptest! {
             }
         }
         // Whatever is left is done in order.
-        sides.iter_mut().for_each(|side| side.exchange.withhold(false));
+        sides.iter_mut().for_each(|side| side.exchange.resume_answers());
         for _ in 0..100 {
             for side in 0..2 {
                 let wire = sides[side].write(usize::MAX);

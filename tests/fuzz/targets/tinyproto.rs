@@ -31,7 +31,7 @@ impl Side {
                 continue;
             }
             if self.stream.first().is_some_and(|first| self.exchange.would_pass_for_go(*first)) {
-                self.exchange.withhold(false);
+                self.exchange.resume_answers();
                 continue;
             }
             let allowed = self.exchange.window().unwrap_or(0);
@@ -86,11 +86,12 @@ fn talk(choices: &mut Unstructured<'_>) -> Result<()> {
         let (side, most) = (usize::from(turn & 1), usize::from(turn >> 3) + 1);
         match turn >> 1 & 3 {
             0 => wires[1 - side].extend(sides[side].write(most)),
-            1 => sides[side].exchange.withhold(most > 8),
+            1 if most > 8 => sides[side].exchange.withhold_answers(),
+            1 => sides[side].exchange.resume_answers(),
             _ => receive(&mut sides, &mut wires, side, most),
         }
     }
-    sides.iter_mut().for_each(|side| side.exchange.withhold(false));
+    sides.iter_mut().for_each(|side| side.exchange.resume_answers());
     for _ in 0..200 {
         for side in 0..2 {
             wires[1 - side].extend(sides[side].write(usize::MAX));
@@ -119,7 +120,8 @@ fn harm(choices: &mut Unstructured<'_>) -> Result<()> {
     while !choices.is_empty() {
         let turn: u8 = choices.arbitrary()?;
         match turn & 7 {
-            0 => side.exchange.withhold(turn & 8 == 0),
+            0 if turn & 8 == 0 => side.exchange.withhold_answers(),
+            0 => side.exchange.resume_answers(),
             1 | 2 => drop(side.write(usize::from(turn >> 3))),
             _ => {
                 let piece = choices.bytes(usize::from(turn >> 3).min(choices.len()))?;
