@@ -11,7 +11,7 @@ use super::classes;
 use super::text::take;
 use super::tree::NodeKind;
 use super::{FLOAT, INT, MAX_DEPTH, PickleError, TAGS, number};
-use strings::{LongString, StringPlace};
+use strings::{ByteClass, LongString, StringPlace};
 
 /// A pickle in the making.
 ///
@@ -37,12 +37,22 @@ pub(in crate::framing) struct Encoder {
 #[derive(Clone, Copy)]
 struct EncoderLevel {
     kind: NodeKind,
-    /// A dict that is written as an object.
-    is_object: bool,
-    /// Of a dict that is written as pairs: the next value is a key.
-    is_key: bool,
+    next: NextMember,
     /// All members are hashable.
     hashable: bool,
+}
+
+/// What the next value of a group is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NextMember {
+    /// A member of a list, a tuple or a set.
+    Item,
+    /// A value of a dict that is written as an object; its key is encoded.
+    Field,
+    /// A key of a dict that is written as pairs.
+    PairKey,
+    /// The value behind it.
+    PairValue,
 }
 
 /// Encodes one JSON text as a pickle and appends it to `out`, in one step.
@@ -145,24 +155,27 @@ impl<'a> Parser<'a, '_> {
     fn close(&mut self, mut hashable: bool) -> Result<bool, String> {
         while let Some(level) = self.state.levels.last_mut() {
             level.hashable &= hashable;
-            let EncoderLevel { kind, is_object, is_key, hashable: all } = *level;
+            let EncoderLevel { kind, next, hashable: all } = *level;
             let is_set = matches!(kind, NodeKind::Set | NodeKind::Frozenset);
-            if !hashable && (is_key || is_set) {
+            if !hashable && (is_set || next == NextMember::PairKey) {
                 return self.fail("a key or member of a set that can be changed");
             }
-            let is_pair = kind.is_dict() && !is_object;
-            level.is_key = is_pair && !is_key;
-            if is_key {
-                return self.expect(b',').map(|()| false);
-            }
-            if is_pair {
-                self.expect(b']')?;
+            match next {
+                NextMember::PairKey => {
+                    level.next = NextMember::PairValue;
+                    return self.expect(b',').map(|()| false);
+                }
+                NextMember::PairValue => {
+                    level.next = NextMember::PairKey;
+                    self.expect(b']')?;
+                }
+                NextMember::Item | NextMember::Field => {}
             }
             if self.accept(b',') {
-                match (is_object, is_pair) {
-                    (true, _) => self.string(StringPlace::Key).map(drop)?,
-                    (_, true) => self.expect(b'[')?,
-                    _ => {}
+                match next {
+                    NextMember::Field => self.string(StringPlace::Key).map(drop)?,
+                    NextMember::PairValue => self.expect(b'[')?,
+                    NextMember::Item | NextMember::PairKey => {}
                 }
                 return Ok(false);
             }
@@ -173,7 +186,7 @@ impl<'a> Parser<'a, '_> {
                 NodeKind::Frozenset => 0x91,
                 _ => b'e',
             });
-            if !is_object {
+            if next != NextMember::Field {
                 self.expect(b']')?;
             }
             if kind != NodeKind::List {
@@ -208,11 +221,12 @@ impl<'a> Parser<'a, '_> {
             return Ok(Some(matches!(kind, NodeKind::Frozenset | NodeKind::Tuple)));
         }
         self.out.extend_from_slice(start);
-        let is_key = kind.is_dict();
-        if is_key {
+        let mut next = NextMember::Item;
+        if kind.is_dict() {
             self.expect(b'[')?;
+            next = NextMember::PairKey;
         }
-        self.state.levels.push(EncoderLevel { kind, is_object: false, is_key, hashable: true });
+        self.state.levels.push(EncoderLevel { kind, next, hashable: true });
         Ok(None)
     }
 
@@ -296,9 +310,8 @@ impl<'a> Parser<'a, '_> {
             Some(kind @ (Tuple | Set | Frozenset | Dict | OrderedDict)) => {
                 return self.members(kind);
             }
-            Some(kind @ (Bytes | Bytearray)) => {
-                return self.string(StringPlace::Base64 { is_array: kind == Bytearray });
-            }
+            Some(Bytes) => return self.string(StringPlace::Base64(ByteClass::Bytes)),
+            Some(Bytearray) => return self.string(StringPlace::Base64(ByteClass::Bytearray)),
             Some(class) => self.instance(class)?,
             None => self.tagged(key).map(|()| true)?,
         };
@@ -308,9 +321,8 @@ impl<'a> Parser<'a, '_> {
 
     /// What follows are the values and keys of an object, of which the first key is encoded.
     fn begin_object(&mut self) {
-        let kind = NodeKind::Dict;
-        let level = EncoderLevel { kind, is_object: true, is_key: false, hashable: true };
-        self.state.levels.push(level);
+        let (kind, next) = (NodeKind::Dict, NextMember::Field);
+        self.state.levels.push(EncoderLevel { kind, next, hashable: true });
     }
 
     /// Encodes the number that a tag makes of the string behind it.

@@ -33,11 +33,33 @@ pub(super) struct WrittenText {
 
 /// A group of which some members are written.
 struct WriterLevel {
-    kind: NodeKind,
-    is_object: bool,
+    form: LevelForm,
     /// How many members are written, and where the others lie among those of all groups.
     count: usize,
     rest: Range<usize>,
+}
+
+/// How a group is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LevelForm {
+    List,
+    /// A list within the object that stands for what JSON lacks.
+    Tagged,
+    /// The same of keys and values, two by two.
+    Pairs,
+    Object,
+}
+
+impl LevelForm {
+    /// What stands in front of the members, and behind them.
+    fn brackets(self) -> (&'static [u8], &'static [u8]) {
+        match self {
+            Self::List => (b"[", b"]"),
+            Self::Tagged => (b"[", b"]}"),
+            Self::Pairs => (b"[[", b"]]}"),
+            Self::Object => (b"{", b"}"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,20 +122,19 @@ impl Writer<'_> {
     fn next_member(&mut self) -> Option<Value> {
         let WrittenText { levels, out, .. } = &mut *self.written;
         let level = levels.last_mut()?;
-        let is_value = level.kind.is_dict() && !level.count.is_multiple_of(2);
         match level.rest.next().and_then(|at| self.tree.member(at)) {
             Some(member) => {
-                out.extend_from_slice(match level.count {
-                    0 => b"",
-                    _ if is_value && level.is_object => b":",
-                    _ if level.kind.is_dict() && !level.is_object && !is_value => b"],[",
+                out.extend_from_slice(match (level.form, level.count.is_multiple_of(2)) {
+                    _ if level.count == 0 => b"",
+                    (LevelForm::Object, false) => b":",
+                    (LevelForm::Pairs, true) => b"],[",
                     _ => b",",
                 });
                 level.count += 1;
                 Some(member)
             }
             None => {
-                out.extend_from_slice(brackets(level.kind, level.is_object, false).1);
+                out.extend_from_slice(level.form.brackets().1);
                 levels.pop();
                 None
             }
@@ -150,15 +171,21 @@ impl Writer<'_> {
             | NodeKind::OrderedDict => {}
             _ => return self.instance(kind, value),
         }
+        let form = match kind {
+            NodeKind::List => LevelForm::List,
+            _ if is_object => LevelForm::Object,
+            _ if kind.is_dict() && !rest.is_empty() => LevelForm::Pairs,
+            _ => LevelForm::Tagged,
+        };
         if !is_object {
             self.tag(kind);
         }
-        let (open, close) = brackets(kind, is_object, rest.is_empty());
+        let (open, close) = form.brackets();
         self.written.out.extend_from_slice(open);
         if rest.is_empty() {
             self.written.out.extend_from_slice(close);
         } else {
-            self.written.levels.push(WriterLevel { kind, is_object, count: 0, rest });
+            self.written.levels.push(WriterLevel { form, count: 0, rest });
         }
         Ok(())
     }
@@ -224,15 +251,5 @@ impl Writer<'_> {
             *spelling = None;
         }
         Ok(())
-    }
-}
-
-/// What stands in front of the members of a group, and behind them.
-fn brackets(kind: NodeKind, is_object: bool, is_empty: bool) -> (&'static [u8], &'static [u8]) {
-    match kind {
-        NodeKind::List => (b"[", b"]"),
-        _ if is_object => (b"{", b"}"),
-        _ if kind.is_dict() && !is_empty => (b"[[", b"]]}"),
-        _ => (b"[", b"]}"),
     }
 }

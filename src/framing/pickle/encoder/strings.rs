@@ -28,10 +28,18 @@ pub(super) enum StringPlace {
     FirstKey,
     Key,
     /// Behind the tag of bytes, or of a bytearray.
-    Base64 {
-        is_array: bool,
-    },
+    Base64(ByteClass),
 }
+
+/// What the bytes of base64 become.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ByteClass {
+    Bytes,
+    Bytearray,
+}
+
+/// Names the class, which is called. The opcode for a bytearray came with protocol 5, Python 3.8.
+const BYTEARRAY: &[u8] = b"cbuiltins\nbytearray\n";
 
 impl<'a> Parser<'a, '_> {
     /// Reads a string and does with it what it is for; a long one in pieces.
@@ -54,8 +62,8 @@ impl<'a> Parser<'a, '_> {
         let opcodes: &[u8] = match place {
             StringPlace::Value | StringPlace::Key => b"\x8d",
             StringPlace::FirstKey => b"}(\x8d",
-            StringPlace::Base64 { is_array: true } => b"cbuiltins\nbytearray\n\x8e",
-            StringPlace::Base64 { is_array: false } => b"\x8e",
+            StringPlace::Base64(ByteClass::Bytearray) => &[BYTEARRAY, b"\x8e"].concat(),
+            StringPlace::Base64(ByteClass::Bytes) => b"\x8e",
         };
         // About all that follows, so that the pickle moves once and not at each doubling.
         self.out.reserve(opcodes.len() + LEN + text.len() + self.rest.len());
@@ -93,13 +101,13 @@ impl<'a> Parser<'a, '_> {
                 self.begin_object();
                 Ok(None)
             }
-            StringPlace::Base64 { is_array } => self.end_bytes(is_array),
+            StringPlace::Base64(class) => self.end_bytes(class),
         }
     }
 
     /// Encodes a piece of a long string.
     fn extend(&mut self, long: &mut LongString, text: &[u8], is_last: bool) -> Result<(), String> {
-        if !matches!(long.place, StringPlace::Base64 { .. }) {
+        if !matches!(long.place, StringPlace::Base64(_)) {
             self.out.extend_from_slice(text);
             return Ok(());
         }
@@ -124,9 +132,9 @@ impl<'a> Parser<'a, '_> {
                 self.text(text);
                 Ok(None)
             }
-            StringPlace::Base64 { is_array } => {
+            StringPlace::Base64(class) => {
                 let bytes = BASE64.decode(text).or_else(|_| self.fail("no base64"))?;
-                self.bytes(&bytes, is_array)
+                self.bytes(&bytes, class)
             }
         }
     }
@@ -202,17 +210,20 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    fn bytes(&mut self, bytes: &[u8], is_array: bool) -> Whole {
-        // The opcode for a bytearray came with protocol 5, Python 3.8.
-        self.out.extend_from_slice(if is_array { b"cbuiltins\nbytearray\n" } else { b"" });
+    fn bytes(&mut self, bytes: &[u8], class: ByteClass) -> Whole {
+        if class == ByteClass::Bytearray {
+            self.out.extend_from_slice(BYTEARRAY);
+        }
         self.counted(b'C', 0x8e, bytes);
-        self.end_bytes(is_array)
+        self.end_bytes(class)
     }
 
-    fn end_bytes(&mut self, is_array: bool) -> Whole {
-        self.out.extend_from_slice(if is_array { b"\x85R" } else { b"" });
+    fn end_bytes(&mut self, class: ByteClass) -> Whole {
+        if class == ByteClass::Bytearray {
+            self.out.extend_from_slice(b"\x85R");
+        }
         self.expect(b'}')?;
-        Ok(Some(!is_array))
+        Ok(Some(class == ByteClass::Bytes))
     }
 
     /// Appends the bytes of base64.
