@@ -13,7 +13,7 @@ use super::interfaces::Interface;
 use super::socket::{new_socket, prepare_receiver, share_address};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
-use crate::sockets::{SocketOptions, connect};
+use crate::sockets::{SocketOptions, inet_failure};
 
 /// How groups are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub fn open_sender(
     asked.options.check_datagrams()?;
     let local = local_address(group, asked.bind)?;
     let socket = new_socket(Domain::for_address(local)).map_err(failed)?;
-    choose_interface(&socket, interface, asked, group.is_ipv6()).map_err(failed)?;
+    choose_interface(&socket, interface, asked, group).map_err(failed)?;
     if local.port() != 0 {
         // Members of groups on this port, such as an mDNS daemon, are there already or come yet.
         share_address(&socket).map_err(failed)?;
@@ -89,9 +89,9 @@ pub(super) fn choose_interface(
     socket: &Socket,
     interface: &Interface,
     asked: &GroupOptions,
-    is_v6: bool,
+    group: IpAddr,
 ) -> io::Result<()> {
-    if is_v6 {
+    if group.is_ipv6() {
         // Without it the routes choose, and a group mostly has the default route (ip(7), ipv6(7)).
         socket.set_multicast_if_v6(interface.index)?;
         socket.set_multicast_hops_v6(asked.ttl.into())?;
@@ -106,17 +106,10 @@ pub(super) fn choose_interface(
 }
 
 fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
-    let failure = Failure::io(Status::Listen, "bind to", address.to_string(), error);
+    let failure = inet_failure("bind to", address, error);
     match Errno::from_io_error(error) {
-        Some(Errno::ADDRNOTAVAIL) => failure.fix("no interface has this address"),
-        Some(Errno::INVAL) if connect::lacks_interface(&address.to_string()) => {
-            failure.fix(connect::INTERFACE)
-        }
         Some(Errno::ADDRINUSE) => {
             failure.fix("another program has this port; `ss -ulnp` shows which")
-        }
-        Some(Errno::ACCESS) if address.port() < 1024 => {
-            failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
         }
         _ => failure,
     }

@@ -57,7 +57,7 @@ impl JoinSocket {
         prepare_receiver(&socket).map_err(failed)?;
         // What it sends to its group leaves by the interface on which that is joined.
         let sending = GroupOptions::default();
-        choose_interface(&socket, &membership.interface, &sending, address.is_ipv6())
+        choose_interface(&socket, &membership.interface, &sending, membership.group)
             .map_err(failed)?;
         if address.is_ipv6() {
             keep_to_device(&socket, &membership.interface.name).map_err(failed)?;

@@ -126,7 +126,7 @@ struct Binder<'a> {
 
 impl Binder<'_> {
     fn inet<S: Bindable>(&mut self, address: SocketAddr) -> Result<OpenSocket<S>, Failure> {
-        let failed = |error: io::Error| inet_failure(address, S::SHOWN_BY, &error);
+        let failed = |error: io::Error| listen_failure(address, S::SHOWN_BY, &error);
         let socket = new_inet_socket(address, S::TYPE).map_err(failed)?;
         self.warnings.extend(self.options.apply(&socket, &address.to_string())?);
         // The options and these come before bind(2), which looks at SO_REUSEADDR and SO_REUSEPORT,
@@ -222,20 +222,32 @@ fn is_absent_family(address: SocketAddr, failure: &Failure) -> bool {
 }
 
 /// Why an internet address cannot be listened on; `ss` is the command that shows who does.
-fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> Failure {
-    let failure = Failure::io(Status::Listen, "listen on", address.to_string(), error);
+fn listen_failure(address: SocketAddr, ss: &str, error: &io::Error) -> Failure {
+    let failure = inet_failure("listen on", address, error);
+    match Errno::from_io_error(error) {
+        Some(Errno::ADDRINUSE) => failure.fix(format!(
+            "another program listens there; `{ss}` shows which, port 0 picks a free one"
+        )),
+        Some(Errno::AFNOSUPPORT) => failure.kind(Kind::FamilyUnavailable),
+        _ => failure,
+    }
+}
+
+/// Why no socket can have an internet address, with what helps whatever it is for.
+pub(crate) fn inet_failure(
+    operation: &'static str,
+    address: SocketAddr,
+    error: &io::Error,
+) -> Failure {
+    let failure = Failure::io(Status::Listen, operation, address.to_string(), error);
     match Errno::from_io_error(error) {
         // EACCES below net.ipv4.ip_unprivileged_port_start, which is 1024 by default. For port 0
         // the kernel picks from ip_local_port_range.
         Some(Errno::ACCESS) if (1..1024).contains(&address.port()) => {
             failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
         }
-        Some(Errno::ADDRINUSE) => failure.fix(format!(
-            "another program listens there; `{ss}` shows which, port 0 picks a free one"
-        )),
         Some(Errno::ADDRNOTAVAIL) => failure.fix("no interface has this address"),
         Some(Errno::INVAL) if lacks_interface(&address.to_string()) => failure.fix(INTERFACE),
-        Some(Errno::AFNOSUPPORT) => failure.kind(Kind::FamilyUnavailable),
         _ => failure,
     }
 }

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::address::Target;
-use super::binding::{new_socket, unix_failure as unix_bind_failure};
+use super::binding::{inet_failure, new_socket, unix_failure as unix_bind_failure};
 use super::endpoint::Endpoint;
 use super::inherited::{self, SocketRole};
 use super::options::SocketOptions;
@@ -154,15 +154,10 @@ fn unbindable(target: &Target, bind: &Target) -> Failure {
 }
 
 fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
-    let failure = Failure::io(Status::Listen, "bind to", address.to_string(), error);
+    let failure = inet_failure("bind to", address, error);
     match Errno::from_io_error(error) {
-        Some(Errno::ACCESS) if (1..1024).contains(&address.port()) => {
-            failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
-        }
-        Some(Errno::ADDRNOTAVAIL) => failure.fix("no interface has this address"),
         Some(Errno::ADDRINUSE) => failure.fix("another program uses it; port 0 picks a free one"),
-        Some(Errno::INVAL) if lacks_interface(&address.to_string()) => failure.fix(INTERFACE),
-        Some(Errno::AFNOSUPPORT | Errno::INVAL) => {
+        Some(Errno::AFNOSUPPORT | Errno::INVAL) if failure.fix.is_none() => {
             failure.fix("it must be of the same family as the address to connect to")
         }
         _ => failure,

@@ -25,6 +25,7 @@ pub mod tls;
 mod unix;
 
 pub use address::{Address, AddressError, FdName, Host, Target, UnixName};
+pub(crate) use binding::inet_failure;
 pub use endpoint::Endpoint;
 pub(crate) use inherited::{AdoptedSocket, adopt};
 pub use listen::{Listener, OpenListener, OpenSocket};
