@@ -33,6 +33,7 @@ pub use length_field::LengthField;
 pub use lines::{Line, Lines};
 pub use tinyproto::{Exchange, ExchangeError, FULL as TINYPROTO_FULL};
 
+use crate::values::parse_size;
 use decimal::{ContentLength, Netstring};
 use delimited::{Delimited, Ending};
 use length_field::HeaderCounted;
@@ -231,10 +232,7 @@ pub(crate) fn name_of<T: PartialEq>(value: &T, names: &[(&'static str, T)]) -> &
 
 /// The `N` of `fixed:N`: a size such as `512`, `64k` = `64KiB` or `10kB` = 10,000.
 fn fixed_size(text: &str) -> Result<usize, String> {
-    let decimal = text.ends_with(['b', 'B']);
-    let config = parse_size::Config::new();
-    let config = if decimal { config } else { config.with_binary() };
-    match config.parse_size(text).map(usize::try_from) {
+    match parse_size(text).map(usize::try_from) {
         Ok(Ok(0)) => Err("a message of `fixed:0` would never end: N is at least 1".to_owned()),
         Ok(Ok(size)) => Ok(size),
         _ => Err(format!("bad size `{text}` in `fixed:{text}`: use fixed:N, as in fixed:512")),

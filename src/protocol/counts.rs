@@ -36,10 +36,7 @@ impl Counts {
 
     /// Missing numbers as a share of those expected, 0 to 100; 0 where none was expected.
     pub fn loss_percent(&self) -> f64 {
-        match self.expected {
-            0 => 0.0,
-            expected => 100.0 * self.lost() as f64 / expected as f64,
-        }
+        percent(self.lost(), self.expected)
     }
 
     /// How many numbers were judged.
@@ -53,6 +50,14 @@ impl Counts {
         // Either is rare enough in a stream of numbers, however bad the network is.
         let is_constant = self.received == 1 && self.duplicates >= ENOUGH_TO_DOUBT;
         is_constant || (self.strays >= ENOUGH_TO_DOUBT && self.strays > self.received)
+    }
+}
+
+/// A part as a share of the whole, 0 to 100; 0 of nothing.
+pub fn percent(part: u64, whole: u64) -> f64 {
+    match whole {
+        0 => 0.0,
+        _ => 100.0 * part as f64 / whole as f64,
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 pub use pinger::{Pinger, Schedule, Wake};
-pub use tally::{RoundTrips, Tally, bars};
+pub use tally::{RoundTrips, Tally, bars, trip};
 
 /// Bytes of the smallest probe: a key, a number and LF.
 pub const LEAST: usize = 16;

@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime};
 use bytesize::ByteSize;
 
 use crate::fields::fields;
+use crate::protocol::counts::percent;
 use crate::protocol::delay::LatencySummary;
 use crate::protocol::flow::{FlowStats, FlowTotals};
-use crate::protocol::ping::{RoundTrips, Tally};
+use crate::protocol::ping::{RoundTrips, Tally, trip};
 use crate::protocol::text::number;
 
 fields! {
@@ -103,7 +104,7 @@ impl Figures {
         let sequence = SequenceFigures {
             expected,
             lost,
-            loss: if expected > 0 { 100.0 * lost as f64 / expected as f64 } else { 0.0 },
+            loss: percent(lost, expected),
             duplicates: tally.duplicates,
             reordered: tally.reordered,
             restarts: None,
@@ -138,7 +139,6 @@ impl fmt::Display for Figures {
             write!(out, "ssrc {ssrc:#010x} ")?;
         }
         if let Some(flow) = &self.flow {
-            let size = |bytes: u64| ByteSize::b(bytes).display().iec();
             let (bytes, byte_rate) = (size(flow.bytes), size(flow.byte_rate as u64));
             let messages = number(flow.messages, "message");
             write!(out, "{messages} {bytes} {:.1}/s {byte_rate}/s", flow.rate)?;
@@ -179,21 +179,14 @@ fn count(out: &mut fmt::Formatter<'_>, what: &str, count: u64) -> fmt::Result {
     if count > 0 { write!(out, " {what} {count}") } else { Ok(()) }
 }
 
-/// A time in the unit that suits it.
+/// A time in the unit that suits it; clocks know no more than microseconds.
 fn time(seconds: f64) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = match seconds.abs() {
-        under if under < 1e-3 => write!(text, "{:.0} µs", seconds * 1e6),
-        under if under < 1.0 => write!(text, "{:.2} ms", seconds * 1e3),
-        _ => write!(text, "{seconds:.2} s"),
-    };
-    text
+    if seconds.abs() < 1e-3 { format!("{:.0} µs", seconds * 1e6) } else { trip(seconds) }
 }
 
-/// A round trip; short ones to the tenth of a microsecond.
-fn trip(seconds: f64) -> String {
-    if seconds < 1e-3 { format!("{:.1} µs", seconds * 1e6) } else { time(seconds) }
+/// Bytes in the unit that suits them.
+pub(super) fn size(bytes: u64) -> String {
+    ByteSize::b(bytes).display().iec().to_string()
 }
 
 fields! {

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::figures::size;
 
 /// How often the progress is worth drawing.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
@@ -77,7 +78,6 @@ impl ProgressLine {
 
     /// Draws how far it has come.
     pub(super) fn show(&self, moved: &Moved) {
-        let size = |bytes| ByteSize::b(bytes).display().iec();
         self.bar.set_message(format!("in {} out {}", size(moved.received), size(moved.sent)));
         let position = if self.has_end { moved.passed } else { moved.received + moved.sent };
         self.bar.set_position(position);

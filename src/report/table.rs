@@ -6,11 +6,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use bytesize::ByteSize;
-
-use super::figures::{Figures, FlowFigures, SequenceFigures};
+use super::figures::{Figures, FlowFigures, SequenceFigures, size};
 use super::name::Name;
 use super::notice::Notice;
+use crate::protocol::counts::percent;
 use crate::protocol::delay::LatencySummary;
 use crate::protocol::text::escape_words;
 
@@ -136,10 +135,7 @@ impl Sum {
             let all = self.sequence.get_or_insert_default();
             all.expected += one.expected;
             all.lost += one.lost;
-            all.loss = match all.expected {
-                0 => 0.0,
-                expected => 100.0 * all.lost as f64 / expected as f64,
-            };
+            all.loss = percent(all.lost, all.expected);
         }
     }
 }
@@ -160,7 +156,7 @@ fn row(out: &mut String, name: &str, figures: &Figures) {
     let latency = figures.latency.map_or_else(none, |latency| time(latency.mean));
     let cell = [
         short(flow.messages),
-        ByteSize::b(flow.bytes).display().iec().to_string(),
+        size(flow.bytes),
         rate(flow.rate),
         lost,
         loss,

@@ -7,9 +7,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use bytesize::ByteSize;
 
-use super::figures::Figures;
+use super::figures::{Figures, size};
 use super::name::Name;
 use super::notice::{Fields, Notice};
 use crate::close::CloseReason;
@@ -194,10 +193,6 @@ impl TextLine<'_> {
         let Fields { undelivered, unsent, .. } = *self.fields;
         self.labelled("undelivered", undelivered.map(size)).labelled("unsent", unsent.map(size))
     }
-}
-
-fn size(bytes: u64) -> String {
-    ByteSize::b(bytes).display().iec().to_string()
 }
 
 fn bytes(len: usize) -> String {

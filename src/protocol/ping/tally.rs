@@ -42,9 +42,10 @@ fields! {
 }
 
 impl Tally {
-    /// Nothing yet. In a closed loop a probe is sent when the one before has its answer.
-    pub fn new(closed_loop: bool) -> Self {
-        Self { closed_loop, ..Self::default() }
+    /// Nothing yet. Without an interval it is a closed loop: a probe is sent when the one before has its
+    /// answer.
+    pub fn new(interval: Duration) -> Self {
+        Self { closed_loop: interval.is_zero(), ..Self::default() }
     }
 
     /// Takes one round trip.
@@ -128,7 +129,7 @@ pub fn bars(histogram: &Histogram<u64>) -> Vec<String> {
     let used = counts.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
     let highest = counts.iter().copied().max().unwrap_or(1).max(1);
     let row = |(at, count): (usize, &u64)| {
-        let bound = time(least * step.powf(at as f64 + 1.0));
+        let bound = trip(least * step.powf(at as f64 + 1.0) / 1e9);
         // Rounded up, so that a bucket of one is seen beside one of a million.
         let length = count.saturating_mul(WIDTH).div_ceil(highest);
         let bar = "█".repeat(usize::try_from(length).unwrap_or(0));
@@ -137,12 +138,12 @@ pub fn bars(histogram: &Histogram<u64>) -> Vec<String> {
     counts.iter().take(used).enumerate().map(row).collect()
 }
 
-/// Nanoseconds in the unit that suits them.
-fn time(nanos: f64) -> String {
-    match nanos {
-        nanos if nanos < 1e6 => format!("{:.1} µs", nanos / 1e3),
-        nanos if nanos < 1e9 => format!("{:.2} ms", nanos / 1e6),
-        nanos => format!("{:.2} s", nanos / 1e9),
+/// A round trip in the unit that suits it, to the tenth of a microsecond.
+pub fn trip(seconds: f64) -> String {
+    match seconds.abs() {
+        under if under < 1e-3 => format!("{:.1} µs", seconds * 1e6),
+        under if under < 1.0 => format!("{:.2} ms", seconds * 1e3),
+        _ => format!("{seconds:.2} s"),
     }
 }
 
@@ -170,21 +171,21 @@ mod tests {
     /// meets the stall with three quarters as many.
     #[test]
     fn a_stall_of_a_closed_loop_counts_for_as_long_as_it_lasts() {
-        let percentiles = |closed_loop| {
-            let mut tally = Tally::new(closed_loop);
+        let percentiles = |interval| {
+            let mut tally = Tally::new(interval);
             (0..1000).for_each(|_| tally.take(Duration::from_micros(100)));
             tally.take(Duration::from_millis(300));
             assert_eq!(tally.answered(), 1001);
             tally.round_trips().unwrap()
         };
-        let trips = percentiles(false);
+        let trips = percentiles(Duration::from_micros(400));
         assert!((trips.p50 - 1e-4).abs() < 1e-6 && (trips.p99 - 1e-4).abs() < 1e-6, "{trips:?}");
-        let trips = percentiles(true);
+        let trips = percentiles(Duration::ZERO);
         assert!((0.22..0.24).contains(&trips.p90) && trips.p99 > 0.29, "{trips:?}");
         assert!((trips.p50 - 1e-4).abs() < 1e-6, "{trips:?}");
         assert_eq!((trips.min, trips.max), (1e-4, 0.3));
         // Nothing is added where nothing stalls.
-        let mut tally = Tally::new(true);
+        let mut tally = Tally::new(Duration::ZERO);
         (0..1000).for_each(|number| tally.take(Duration::from_micros(100 + number / 12)));
         assert_eq!(tally.histogram().unwrap().len(), 1000);
     }

@@ -94,7 +94,7 @@ impl PingService {
     /// Opens the sockets to the next address that has a route.
     fn open_next(&mut self, context: &mut Context<'_>) {
         // Probes to the address before had no listener: they are not lost ones.
-        self.tally = Tally::new(self.config.interval.is_zero());
+        self.tally = Tally::new(self.config.interval);
         let Some(sockets) = &mut self.sockets else { return };
         while let Some(target) = sockets.addresses.pop_front() {
             match sockets.open(context, &target, self.config.conns) {

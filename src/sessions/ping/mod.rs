@@ -80,7 +80,7 @@ impl PingService {
         let dialer = sockets.is_none().then(|| {
             Dialer::new(route, wait, Dialing::default(), pool.now()).with_count(config.conns)
         });
-        let tally = Tally::new(config.interval.is_zero());
+        let tally = Tally::new(config.interval);
         let targets = IdMap::default();
         let service = Self { config, targets, tally, sockets, is_judged: false };
         StreamSession::dialing(core, Box::new(service), dialer)
