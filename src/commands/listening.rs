@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 use ipnet::IpNet;
 
-use crate::protocol::access::{Access, parse_network};
+use crate::protocol::access::{Access, AccessList, parse_network};
 use crate::sessions::config::Net;
 use crate::sockets::{Address, Host};
 use crate::values::parse_mode;
@@ -65,12 +65,11 @@ impl FromStr for Peers {
 impl AccessArgs {
     pub(super) fn access(&self) -> Access {
         let mut access = Access::default();
-        for (list, is_allowed) in [(&self.allow, true), (&self.deny, false)] {
-            for peers in list {
-                match peers {
-                    Peers::Network(network) if is_allowed => access.allow.push(*network),
-                    Peers::Network(network) => access.deny.push(*network),
-                    Peers::Name(name) => access.names.push((name.clone(), is_allowed)),
+        for (peers, list) in [(&self.allow, AccessList::Allow), (&self.deny, AccessList::Deny)] {
+            for peer in peers {
+                match peer {
+                    Peers::Network(network) => access.list(list).push(*network),
+                    Peers::Name(name) => access.names.push((name.clone(), list)),
                 }
             }
         }

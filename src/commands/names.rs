@@ -83,9 +83,9 @@ impl Launch {
     /// # Errors
     /// None: a name that was not found has ended the run.
     pub(super) fn find_access(&self, access: &mut Access) -> Result<(), Failure> {
-        for (name, is_allowed) in std::mem::take(&mut access.names) {
+        for (name, list) in std::mem::take(&mut access.names) {
             let found = self.names.addresses(&host(&name), Family::Any, Purpose::Connect)?;
-            access.add(is_allowed, found.iter().map(SocketAddr::ip));
+            access.add(list, found.iter().map(SocketAddr::ip));
         }
         Ok(())
     }

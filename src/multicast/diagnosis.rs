@@ -72,8 +72,8 @@ pub fn diagnose(
     findings.extend(representatives.iter().filter_map(|member| {
         route::reverse_path_finding(member, &paths.ipv4_conf, dropped, interfaces)
     }));
-    let has = |is_v4: bool| memberships.iter().any(|member| member.group.is_ipv4() == is_v4);
-    findings.extend(traffic::findings(before, &now, has(true), has(false)));
+    let groups = memberships.iter().map(|member| member.group);
+    findings.extend(traffic::findings(before, &now, groups));
     // Sources and families may share a cause.
     let mut seen = Vec::new();
     findings.retain(|finding| {

@@ -3,6 +3,8 @@
 //! Pure: two snapshots in, findings out. The counters are those of the whole machine, so each
 //! text names what was counted, and does not claim that it was ours.
 
+use std::net::IpAddr;
+
 use super::diagnosis::Finding;
 use super::proc_net::Counters;
 use crate::kind::Kind;
@@ -50,15 +52,15 @@ const V6: FamilyCounters = FamilyCounters {
     sent: None,
 };
 
-/// What the counters of the families in use show, and whether a firewall can be seen.
+/// What the counters of the families of these groups show, and whether a firewall can be seen.
 pub(super) fn findings(
     before: &Counters,
     now: &Counters,
-    has_v4: bool,
-    has_v6: bool,
+    mut groups: impl Iterator<Item = IpAddr> + Clone,
 ) -> Vec<Finding> {
-    let families = [(has_v4, &V4), (has_v6, &V6)];
-    let used = families.into_iter().filter(|(is_used, _)| *is_used).map(|(_, family)| family);
+    let (has_v4, has_v6) =
+        (groups.clone().any(|group| group.is_ipv4()), groups.any(|group| group.is_ipv6()));
+    let used = [has_v4.then_some(&V4), has_v6.then_some(&V6)].into_iter().flatten();
     let mut findings: Vec<Finding> =
         used.flat_map(|family| family_findings(family, before, now)).collect();
     let firewall = has_v4.then(|| firewall(before, now)).flatten();
@@ -165,9 +167,11 @@ mod tests {
 
     /// The findings where these counters have risen by so much.
     fn after(rises: &[(&str, u64)], has_v4: bool, has_v6: bool) -> Vec<String> {
+        let groups = [has_v4.then_some("239.1.2.3"), has_v6.then_some("ff05::1")];
+        let groups = groups.into_iter().flatten().map(|group| group.parse().unwrap());
         let rise = |name: &str| rises.iter().find(|rise| rise.0 == name).map_or(0, |rise| rise.1);
         let now: Vec<_> = CALM.iter().map(|(name, n)| (*name, n + rise(name))).collect();
-        let found = findings(&CALM[..].into(), &now[..].into(), has_v4, has_v6);
+        let found = findings(&CALM[..].into(), &now[..].into(), groups);
         found.into_iter().map(|finding| format!("{}: {}", finding.kind, finding.text)).collect()
     }
 

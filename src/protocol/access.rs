@@ -13,15 +13,31 @@ pub struct Access {
     pub allow: Vec<IpNet>,
     /// These are refused, whatever is allowed.
     pub deny: Vec<IpNet>,
-    /// Hosts by name, and whether they are allowed. Their addresses are found before anybody comes.
-    pub names: Vec<(String, bool)>,
+    /// Hosts by name, and the list that they belong into. Their addresses are found before anybody comes.
+    pub names: Vec<(String, AccessList)>,
+}
+
+/// One of the two lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessList {
+    /// `--allow`.
+    Allow,
+    /// `--deny`.
+    Deny,
 }
 
 impl Access {
+    /// The networks of a list.
+    pub fn list(&mut self, list: AccessList) -> &mut Vec<IpNet> {
+        match list {
+            AccessList::Allow => &mut self.allow,
+            AccessList::Deny => &mut self.deny,
+        }
+    }
+
     /// Takes the addresses that a name was found to have.
-    pub fn add(&mut self, is_allowed: bool, addresses: impl Iterator<Item = IpAddr>) {
-        let list = if is_allowed { &mut self.allow } else { &mut self.deny };
-        list.extend(addresses.map(|address| IpNet::from(address.to_canonical())));
+    pub fn add(&mut self, list: AccessList, addresses: impl Iterator<Item = IpAddr>) {
+        self.list(list).extend(addresses.map(|address| IpNet::from(address.to_canonical())));
     }
 
     /// Whether this address is let in. An IPv4 address that IPv6 has mapped counts as itself.

@@ -18,13 +18,25 @@ pub struct Difference {
     /// Which datagram it is in, counted from 1.
     pub datagram: Option<usize>,
     /// What came right before it, as expected.
-    before: Vec<u8>,
+    before: Excerpt,
     /// What should have come; nothing where all had come.
-    expected: Option<Vec<u8>>,
+    expected: Option<Excerpt>,
     /// What came; nothing where it has ended.
-    got: Option<Vec<u8>>,
-    /// What follows is left out.
-    cut: (bool, bool),
+    got: Option<Excerpt>,
+}
+
+/// Some bytes, and whether what follows them is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Excerpt {
+    bytes: Vec<u8>,
+    is_cut: bool,
+}
+
+impl Excerpt {
+    fn of(bytes: &[u8]) -> Self {
+        let head = bytes.get(..BEHIND).unwrap_or(bytes);
+        Self { bytes: head.to_vec(), is_cut: head.len() < bytes.len() }
+    }
 }
 
 impl Difference {
@@ -72,24 +84,21 @@ impl Difference {
         got: Option<&[u8]>,
     ) -> Self {
         let before = all.get(offset.saturating_sub(BEFORE)..offset).unwrap_or_default();
-        let head = |bytes: &[u8]| bytes.get(..BEHIND).unwrap_or(bytes).to_vec();
-        let is_long = |bytes: &[u8]| bytes.len() > BEHIND;
         Self {
             offset,
             datagram,
-            before: before.to_vec(),
-            expected: expected.map(head),
-            got: got.map(head),
-            cut: (expected.is_some_and(is_long), got.is_some_and(is_long)),
+            before: Excerpt::of(before),
+            expected: expected.map(Excerpt::of),
+            got: got.map(Excerpt::of),
         }
     }
 
     /// The bytes as text in quotes, or in hex where that is easier to read.
-    fn show(&self, bytes: &[u8], cut: bool) -> String {
+    fn show(&self, Excerpt { bytes, is_cut }: &Excerpt) -> String {
         // All parts take one form, so that the eye can compare them.
         let parts = [Some(&self.before), self.expected.as_ref(), self.got.as_ref()];
-        let ellipsis = if cut { "…" } else { "" };
-        if parts.into_iter().flatten().all(|part| is_text(part)) {
+        let ellipsis = if *is_cut { "…" } else { "" };
+        if parts.into_iter().flatten().all(|part| is_text(&part.bytes)) {
             format!("\"{}\"{ellipsis}", escape(bytes).replace('"', "\\\""))
         } else {
             let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -115,17 +124,17 @@ impl fmt::Display for Difference {
             write!(out, "datagram {datagram}, ")?;
         }
         write!(out, "byte {}", self.offset)?;
-        if !self.before.is_empty() {
-            let ellipsis = if self.offset > self.before.len() { "…" } else { "" };
-            write!(out, " (after {ellipsis}{})", self.show(&self.before, false))?;
+        if !self.before.bytes.is_empty() {
+            let ellipsis = if self.offset > self.before.bytes.len() { "…" } else { "" };
+            write!(out, " (after {ellipsis}{})", self.show(&self.before))?;
         }
         match (&self.expected, &self.got) {
-            (Some(bytes), _) => write!(out, ": expected {}", self.show(bytes, self.cut.0))?,
+            (Some(due), _) => write!(out, ": expected {}", self.show(due))?,
             (None, Some(_)) => out.write_str(": expected nothing more")?,
             (None, None) => out.write_str(": expected the end")?,
         }
         match &self.got {
-            Some(bytes) => write!(out, ", got {}", self.show(bytes, self.cut.1)),
+            Some(got) => write!(out, ", got {}", self.show(got)),
             None => out.write_str(", which did not come"),
         }
     }

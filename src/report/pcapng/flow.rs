@@ -50,24 +50,21 @@ impl TcpFlow {
         stamp: &mut Stamp<'_>,
     ) -> Self {
         let first = (recorded.number as u32).wrapping_mul(SPREAD);
-        Self::from(local, peer, recorded.role == Role::Accepted, first, stamp)
+        Self::begin(local, peer, recorded.role, first, stamp)
     }
 
-    fn from(
+    fn begin(
         local: SocketAddr,
         peer: SocketAddr,
-        accepted: bool,
+        role: Role,
         first: u32,
         stamp: &mut Stamp<'_>,
     ) -> Self {
         let segment = if local.is_ipv4() && peer.is_ipv4() { SEGMENT_V4 } else { SEGMENT_V6 };
         let mut flow =
             Self { ours: FlowEnd::new(local, first), theirs: FlowEnd::new(peer, first), segment };
-        let (asks, answers) = if accepted {
-            (Direction::In, Direction::Out)
-        } else {
-            (Direction::Out, Direction::In)
-        };
+        let asks = if role == Role::Accepted { Direction::In } else { Direction::Out };
+        let answers = asks.reversed();
         let header = flow.header(asks);
         flow.send(asks, TcpHeader { syn: true, ack: false, ..header }, &[], stamp);
         let header = flow.header(answers);
@@ -223,12 +220,12 @@ mod tests {
 
     fn recorded(
         first: u32,
-        accepted: bool,
+        role: Role,
         act: impl FnOnce(&mut TcpFlow, &mut Stamp<'_>),
     ) -> Vec<(u16, String, u32, u32, usize)> {
         let mut out = Vec::new();
         let mut stamp = Stamp::new(UNIX_EPOCH, &mut out);
-        let mut flow = TcpFlow::from(address(1), address(2), accepted, first, &mut stamp);
+        let mut flow = TcpFlow::begin(address(1), address(2), role, first, &mut stamp);
         act(&mut flow, &mut stamp);
         segments(&out)
     }
@@ -245,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_connection_from_first_to_last() {
-        let rows = recorded(0, true, |flow, stamp| {
+        let rows = recorded(0, Role::Accepted, |flow, stamp| {
             flow.bytes(Direction::In, &[7; 2000], stamp);
             flow.fin(Direction::In, stamp);
             flow.bytes(Direction::Out, b"abc", stamp);
@@ -270,7 +267,7 @@ mod tests {
 
     #[test]
     fn numbers_wrap_beyond_4_gib() {
-        let rows = recorded(u32::MAX - 1, false, |flow, stamp| {
+        let rows = recorded(u32::MAX - 1, Role::Connected, |flow, stamp| {
             flow.bytes(Direction::Out, &[7; 10], stamp);
             flow.bytes(Direction::Out, &[7; 10], stamp);
         });
@@ -291,7 +288,7 @@ mod tests {
         let last = |reason, reset, ended: &[Direction]| {
             let mut out = Vec::new();
             let mut stamp = Stamp::new(UNIX_EPOCH, &mut out);
-            let mut flow = TcpFlow::from(address(1), address(2), true, 0, &mut stamp);
+            let mut flow = TcpFlow::begin(address(1), address(2), Role::Accepted, 0, &mut stamp);
             ended.iter().for_each(|direction| flow.fin(*direction, &mut stamp));
             flow.close(reason, reset, &mut stamp);
             let rows = segments(&out).split_off(3);
