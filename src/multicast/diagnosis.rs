@@ -8,7 +8,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::interfaces::Interface;
+use super::interfaces::{Interface, InterfaceState};
 use super::membership::Membership;
 use super::proc_net::{self, Counters};
 use super::{route, traffic};
@@ -109,7 +109,8 @@ fn interface_finding(member: &Membership, interfaces: &[Interface]) -> Option<Fi
     }
     let text =
         || format!("interface {name} has no carrier. Its cable, its link or its peer is missing");
-    (!now.running).then(|| Finding { kind: Kind::NoCarrier, text: text() })
+    (now.state == InterfaceState::NoCarrier)
+        .then(|| Finding { kind: Kind::NoCarrier, text: text() })
 }
 
 /// Groups that the kernel does not have as joined, one finding for each interface.
@@ -180,8 +181,14 @@ mod tests {
         let kind = |now: &[Interface]| interface_finding(&joined, now).map(|it| it.kind);
         assert_eq!(kind(std::slice::from_ref(&eth0)), None);
         assert_eq!(kind(&[]), Some(Kind::NoSuchInterface));
-        assert_eq!(kind(&[Interface { up: false, ..eth0.clone() }]), Some(Kind::InterfaceDown));
-        assert_eq!(kind(&[Interface { running: false, ..eth0.clone() }]), Some(Kind::NoCarrier));
+        assert_eq!(
+            kind(&[Interface { state: InterfaceState::Down, ..eth0.clone() }]),
+            Some(Kind::InterfaceDown)
+        );
+        assert_eq!(
+            kind(&[Interface { state: InterfaceState::NoCarrier, ..eth0.clone() }]),
+            Some(Kind::NoCarrier)
+        );
         let mute = Interface { multicast: false, ..eth0 };
         assert_eq!(kind(&[mute]), Some(Kind::InterfaceNotMulticast));
     }

@@ -21,14 +21,24 @@ pub struct Interface {
     pub index: u32,
     /// Its addresses, of both families.
     pub addresses: Vec<IpAddr>,
-    /// Whether it is turned on (IFF_UP).
-    pub up: bool,
-    /// Whether it has a carrier as well: a cable, a link (IFF_RUNNING).
-    pub running: bool,
+    /// Whether it is turned on, and has a carrier.
+    pub state: InterfaceState,
     /// Whether it carries groups (IFF_MULTICAST).
     pub multicast: bool,
     /// Whether it is this machine talking to itself (IFF_LOOPBACK).
     pub loopback: bool,
+}
+
+/// How far an interface is up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum InterfaceState {
+    /// It is turned off.
+    #[default]
+    Down,
+    /// It is turned on (IFF_UP), and has no carrier.
+    NoCarrier,
+    /// It has a carrier as well: a cable, a link (IFF_RUNNING).
+    Running,
 }
 
 /// Why an interface cannot be used for a group.
@@ -61,8 +71,11 @@ pub fn list() -> Result<Vec<Interface>, Failure> {
 
 fn described(entry: InterfaceEntry) -> Interface {
     Interface {
-        up: entry.is_up(),
-        running: entry.is_running(),
+        state: match (entry.is_up(), entry.is_running()) {
+            (false, _) => InterfaceState::Down,
+            (true, false) => InterfaceState::NoCarrier,
+            (true, true) => InterfaceState::Running,
+        },
         multicast: entry.is_multicast(),
         loopback: entry.is_loopback(),
         name: entry.name,
@@ -74,7 +87,7 @@ fn described(entry: InterfaceEntry) -> Interface {
 impl Interface {
     /// What keeps this interface from carrying a group.
     pub(super) fn problem(&self, group: IpAddr) -> Option<Problem> {
-        let (kind, cause, fix) = if !self.up {
+        let (kind, cause, fix) = if self.state == InterfaceState::Down {
             (
                 Kind::InterfaceDown,
                 "it is down",
@@ -233,8 +246,7 @@ pub(super) mod tests {
             name: name.to_owned(),
             index,
             addresses: addresses.iter().map(|ip| ip.parse().unwrap()).collect(),
-            up: true,
-            running: true,
+            state: InterfaceState::Running,
             multicast: true,
             loopback: false,
         }
@@ -245,7 +257,7 @@ pub(super) mod tests {
             Interface { multicast: false, loopback: true, ..good("lo", 1, &["127.0.0.1", "::1"]) },
             good("eth0", 2, &["10.0.0.1", "fe80::1"]),
             good("4", 7, &["10.0.1.1"]),
-            Interface { up: false, ..good("eth2", 4, &["10.0.2.1"]) },
+            Interface { state: InterfaceState::Down, ..good("eth2", 4, &["10.0.2.1"]) },
             Interface { multicast: false, ..good("wg0", 5, &["10.0.3.1"]) },
         ]
     }
@@ -266,7 +278,7 @@ pub(super) mod tests {
     #[test]
     fn this_machine_has_a_loopback_interface() {
         let lo = lo();
-        assert!(lo.up && lo.running && lo.index > 0);
+        assert!(lo.state == InterfaceState::Running && lo.index > 0);
         assert!(lo.addresses.contains(&"127.0.0.1".parse().unwrap()));
     }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sched::{CloneFlags, unshare};
 
 use super::address::{GroupAddress, InterfaceChoice};
-use super::interfaces::{self, Interface};
+use super::interfaces::{self, Interface, InterfaceState};
 use super::membership::{Membership, memberships};
 use super::socket::tests::assert_received;
 use super::{Counters, GroupOptions, JoinSocket, ProcPaths, diagnose, open_sender};
@@ -36,7 +36,7 @@ fn in_namespace(test: fn()) {
         for name in ["left", "right"] {
             wait_until(|| {
                 let it = interface(name);
-                it.running && it.addresses.iter().any(IpAddr::is_ipv6)
+                it.state == InterfaceState::Running && it.addresses.iter().any(IpAddr::is_ipv6)
             });
         }
         test();
