@@ -22,8 +22,7 @@ const TABLE: [(&[&str], &[u8]); 5] = [
 fn echo_answers_those_who_are_let_in() {
     for (options, admitted) in TABLE {
         let arguments = [&["echo"], options, &["127.0.0.1:0"]].concat();
-        let mut server = wirecat(arguments).start();
-        let address = server.address();
+        let (server, address) = wirecat(arguments).serve();
         for host in 1..=3 {
             let is_admitted = admitted.contains(&host);
             let expected: &[u8] = if is_admitted { b"x\n" } else { b"" };
@@ -55,8 +54,7 @@ fn echo_answers_those_who_are_let_in() {
 #[test]
 fn a_room_has_members_that_are_let_in() {
     let arguments = ["chat", "--host", "--headless", "--deny", "127.0.0.2", "127.0.0.1:0"];
-    let mut host = wirecat(arguments).start();
-    let address = host.address();
+    let (mut host, address) = wirecat(arguments).serve();
     let mut member = BufReader::new(connect_from([127, 0, 0, 1].into(), &address));
     let mut line = String::new();
     member.read_line(&mut line).expect("the room greets");

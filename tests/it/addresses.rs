@@ -167,8 +167,7 @@ fn activated_listeners_are_served() {
     // Two of them: the second is a copy of the first, which is enough to be counted.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let two = "exec 4<&3; export LISTEN_PID=$$ LISTEN_FDS=2;";
-    let mut server = with_fd_3(listener, two, &["tcp-serve", "-1", "fd:"]).start();
-    let address = server.address();
+    let (mut server, address) = with_fd_3(listener, two, &["tcp-serve", "-1", "fd:"]).serve();
     let mut client = connect(&address);
     client.write_all(b"hello").unwrap();
     server.wait_for_output("hello");

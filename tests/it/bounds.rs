@@ -18,9 +18,7 @@ const MIB: usize = 1 << 20;
 
 /// A server on a free port of loopback, and its address.
 fn serve(args: &[&str]) -> (Running, String) {
-    let mut server = wirecat([&["tcp-serve", "-v"], args, &["127.0.0.1:0"]].concat()).start();
-    let address = server.address();
-    (server, address)
+    wirecat([&["tcp-serve", "-v"], args, &["127.0.0.1:0"]].concat()).serve()
 }
 
 #[track_caller]
@@ -180,8 +178,7 @@ fn the_answers_to_one_read_do_not_exceed_the_queue() {
         &["echo", "--tcp", "--prefix", &text],
         &["echo", "--tcp", "--delay", "10ms", "--prefix", &text],
     ] {
-        let mut server = wirecat([command, &framed].concat()).start();
-        let address = server.address();
+        let (server, address) = wirecat([command, &framed].concat()).serve();
         let clients: Vec<TcpStream> = (0..8).map(|_| connect(&address)).collect();
         let asking: Vec<_> = clients
             .iter()

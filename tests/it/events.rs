@@ -128,8 +128,7 @@ fn a_terminal_has_color_unless_told_otherwise() {
 /// SPEC section 8: SIGUSR1 prints `stats` and goes on, for clients and servers.
 #[test]
 fn sigusr1_prints_stats_and_goes_on() {
-    let mut server = wirecat(["tcp-serve", "-1", "127.0.0.1:0"]).start();
-    let address = server.address();
+    let (mut server, address) = wirecat(["tcp-serve", "-1", "127.0.0.1:0"]).serve();
     let mut client = wirecat(["tcp-connect", "-v", &address]).piped().start();
     client.wait_for("connected");
     client.say("hello");
@@ -170,8 +169,8 @@ fn sigusr1_is_answered_by_every_command() {
 /// SPEC section 8: what servers say of each connection, with its number.
 #[test]
 fn a_server_numbers_its_connections() {
-    let mut server = wirecat(["tcp-serve", "-vv", "--conns", "2", "127.0.0.1:0"]).start();
-    let address = server.address();
+    let (mut server, address) =
+        wirecat(["tcp-serve", "-vv", "--conns", "2", "127.0.0.1:0"]).serve();
     for (number, text) in [(1, "a"), (2, "bc")] {
         let mut client = connect(&address);
         let name = client.local_addr().unwrap();

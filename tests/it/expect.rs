@@ -144,8 +144,7 @@ fn a_peer_that_does_not_read_cannot_hold_the_end_up() {
 fn any_client_of_a_server_may_match() {
     for handler in [&[][..], &["--discard"], &["--reply", "hi"], &["--hub"]] {
         let args = [&["tcp-serve", "--expect", "ready"], handler, &["127.0.0.1:0"]].concat();
-        let mut server = wirecat(args).start();
-        let address = server.address();
+        let (mut server, address) = wirecat(args).serve();
         let (mut first, mut second) = (connect(&address), connect(&address));
         first.write_all(b"rea").unwrap();
         second.write_all(b"dy").unwrap();

@@ -172,8 +172,7 @@ fn a_fifo_without_a_reader_keeps_nobody_from_ending() {
 fn a_fifo_gets_the_ports_when_somebody_reads_it() {
     let directory = crate::support::tempdir().expect("a directory");
     let path = fifo(directory.path());
-    let mut running = server("--port-file", &path, &["--", "echo", "started"]).start();
-    let address = running.address();
+    let (mut running, address) = server("--port-file", &path, &["--", "echo", "started"]).serve();
     // It serves meanwhile.
     drop(connect(&address));
     assert!(!running.has_said("started"));

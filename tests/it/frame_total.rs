@@ -13,9 +13,7 @@ const MIB: usize = 1 << 20;
 
 /// A server on loopback.
 fn serve(args: &[&str]) -> (Running, String) {
-    let mut server = wirecat(args.iter().copied().chain(["127.0.0.1:0"])).piped().start();
-    let address = server.address();
-    (server, address)
+    wirecat(args.iter().copied().chain(["127.0.0.1:0"])).piped().serve()
 }
 
 /// A client that sends so much of a message, and then nothing. The server may leave it unread, or

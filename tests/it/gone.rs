@@ -144,8 +144,8 @@ fn a_reset_of_the_client_of_a_relay_reaches_its_upstream_and_is_one_loss() {
 #[test]
 fn a_reset_of_a_paused_client_that_left_nothing_unread_frees_its_place() {
     let (reader, writer) = std::io::pipe().unwrap();
-    let mut server = wirecat(["tcp-serve", "-v", "127.0.0.1:0"]).piped().stdout(writer).start();
-    let address = server.address();
+    let (mut server, address) =
+        wirecat(["tcp-serve", "-v", "127.0.0.1:0"]).piped().stdout(writer).serve();
     let flooder = connect(&address);
     flooder.set_write_timeout(Some(std::time::Duration::from_millis(500))).unwrap();
     while (&flooder).write_all(&[b'x'; 65536]).is_ok() {}
@@ -208,8 +208,7 @@ fn clients_that_said_fin_make_room_where_descriptors_run_out() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -n 32; exec \"$@\"", "sh", wirecat_path()]);
     shell.args(["tcp-serve", "127.0.0.1:0"]);
-    let mut server = program(shell).piped().start();
-    let address = server.address();
+    let (mut server, address) = program(shell).piped().serve();
     for _ in 0..40 {
         let mut check = connect(&address);
         check.write_all(b"x").unwrap();

@@ -182,8 +182,7 @@ fn run_cell(
     let (ended, ((received, _held), queued)) = if serve {
         args.extend(["-1".to_owned(), "127.0.0.1:0".to_owned()]);
         let (server, _terminal) = with_stdin(stdin, args);
-        let mut server = server.start();
-        let address = server.address();
+        let (server, address) = server.serve();
         let peer = thread::spawn(move || timed(|| play(peer, connect(&address))));
         (conclude(server, end), peer.join().unwrap())
     } else {

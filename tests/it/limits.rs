@@ -80,8 +80,8 @@ fn an_idle_client_ends_and_a_busy_one_does_not() {
 /// On servers the limit is that of each connection; it is closed, and the others live.
 #[test]
 fn an_idle_client_of_a_server_is_closed_alone() {
-    let mut server = wirecat(["tcp-serve", "-v", "--idle-timeout", "2s", "127.0.0.1:0"]).start();
-    let address = server.address();
+    let (mut server, address) =
+        wirecat(["tcp-serve", "-v", "--idle-timeout", "2s", "127.0.0.1:0"]).serve();
     let idle = connect(&address);
     assert_eq!(read_all(&idle), b"");
     server.wait_for("is closed: no traffic for 2s");

@@ -78,8 +78,7 @@ fn a_flood_is_closed_and_reported_once() {
 #[test]
 fn conns_counts_those_that_are_served() {
     let args = ["tcp-serve", "--conns", "2", "--max-per-address", "1", "-n", "-v", "127.0.0.1:0"];
-    let mut server = wirecat(args).start();
-    let address = server.address();
+    let (mut server, address) = wirecat(args).serve();
     let mut first = connect(&address);
     server.wait_for("accepted #1");
     assert_eq!(read_all(&connect(&address)), b"");
@@ -105,8 +104,7 @@ fn tinyproto_sends_its_refusal() {
 #[test]
 fn a_room_has_the_limit_too_and_unix_sockets_have_no_address() {
     let args = ["chat", "--host", "--headless", "--max-per-address", "1", "127.0.0.1:0"];
-    let mut room = wirecat(args).start();
-    let address = room.address();
+    let (mut room, address) = wirecat(args).serve();
     let mut first = connect(&address);
     assert!(first.read(&mut [0; 64]).unwrap() > 0, "a greeting");
     assert_eq!(read_all(&connect(&address)), b"");

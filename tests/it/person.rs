@@ -66,8 +66,7 @@ fn a_peer_does_not_steer_the_terminal_unless_it_is_asked_for() {
 /// The same bytes and the same events as ever, where stdout is a pipe or a file, and stderr no terminal.
 #[test]
 fn a_script_sees_bytes_as_they_are_and_no_more_events() {
-    let mut server = wirecat(["tcp-serve", "127.0.0.1:0", "--conns", "2"]).start();
-    let address = server.address();
+    let (server, address) = wirecat(["tcp-serve", "127.0.0.1:0", "--conns", "2"]).serve();
     let (mut first, mut second) = (connect(&address), connect(&address));
     for client in [&mut first, &mut second] {
         client.write_all(b"\x1b[2J\x07\r\n\xff").unwrap();
@@ -185,8 +184,7 @@ fn a_viewer_that_leaves_is_no_warning() {
 /// SPEC 7: a file on stdin is for the clients that are there, which the next one is told of.
 #[test]
 fn a_client_that_comes_behind_a_file_is_a_warning() {
-    let mut server = wirecat(["tcp-serve", "127.0.0.1:0"]).input("from the file\n").start();
-    let address = server.address();
+    let (server, address) = wirecat(["tcp-serve", "127.0.0.1:0"]).input("from the file\n").serve();
     assert_eq!(read_all(&connect(&address)), b"from the file\n");
     let words = "#2 127.0.0.1:";
     let rest = "gets nothing of stdin, which went to those that came before (--reply @FILE sends a \
@@ -200,8 +198,7 @@ fn a_client_that_comes_behind_a_file_is_a_warning() {
     // Texts are for each, an empty stdin is for nobody.
     for (args, input) in [(vec!["--send", "each"], ""), (vec![], "")] {
         let all = ["tcp-serve", "127.0.0.1:0"].iter().chain(&args);
-        let mut server = wirecat(all).input(input).start();
-        let address = server.address();
+        let (server, address) = wirecat(all).input(input).serve();
         for _ in 0..2 {
             let client = connect(&address);
             client.shutdown(std::net::Shutdown::Write).unwrap();

@@ -35,8 +35,7 @@ fn a_client_keeps_to_a_rate_of_bytes() {
 #[test]
 fn a_server_keeps_to_a_rate_of_bytes() {
     let args = ["tcp-serve", "-v", "--conns", "2", "--rate", "1MiB/s", "127.0.0.1:0"];
-    let mut server = wirecat(args).piped().start();
-    let address = server.address();
+    let (mut server, address) = wirecat(args).piped().serve();
     let clients = [connect(&address), connect(&address)];
     // Both are to be there before the first byte.
     server.wait_for("accepted #2");

@@ -66,8 +66,7 @@ fn the_options_of_stdins_end_hold_for_texts() {
 #[test]
 fn each_client_of_a_server_is_sent_the_texts() {
     let args = ["tcp-serve", "--conns", "2", "--greet", "hi ", "--send", "a", "--send", "b", "0"];
-    let mut server = wirecat(args).start();
-    let address = server.address();
+    let (server, address) = wirecat(args).serve();
     for word in ["one", "two"] {
         let mut client = connect(&address);
         assert_eq!(read_all(&client), b"hi ab");

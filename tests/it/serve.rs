@@ -3,43 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::support::net::{connect, read_all, read_exactly};
+use crate::support::net::{answer, connect, is_silent, read_all, read_exactly};
 use crate::support::{PATIENCE, Running, wirecat};
 
 /// A server on a free port of loopback with these options, and its address.
 fn serve(args: &[&str]) -> (Running, String) {
-    start(wirecat([&["tcp-serve"], args, &["127.0.0.1:0"]].concat()).start())
+    wirecat([&["tcp-serve"], args, &["127.0.0.1:0"]].concat()).serve()
 }
 
 /// The same, with a pipe as stdin.
 fn serve_piped(args: &[&str]) -> (Running, String) {
-    start(wirecat([&["tcp-serve"], args, &["127.0.0.1:0"]].concat()).piped().start())
-}
-
-fn start(mut server: Running) -> (Running, String) {
-    let address = server.address();
-    (server, address)
-}
-
-/// What a server answers to one who says all of this at once.
-fn answer(address: &str, question: &str) -> String {
-    let mut client = connect(address);
-    client.write_all(question.as_bytes()).unwrap();
-    client.shutdown(Shutdown::Write).unwrap();
-    String::from_utf8(read_all(&client)).unwrap()
-}
-
-/// Whether nothing comes for a while: the pause in time is what is tested.
-fn is_silent(mut client: &TcpStream) -> bool {
-    client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    let outcome = client.read(&mut [0]);
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
-    outcome.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    wirecat([&["tcp-serve"], args, &["127.0.0.1:0"]].concat()).piped().serve()
 }
 
 /// SPEC section 7: several addresses, all served by one run.
@@ -183,7 +162,7 @@ fn texts_come_from_files_and_from_stdin() {
     server.wait().code(0);
     let server =
         wirecat(["tcp-serve", "-1", "--reply", "@-", "127.0.0.1:0"]).input("\\n from stdin");
-    let (server, address) = start(server.start());
+    let (server, address) = server.serve();
     assert_eq!(answer(&address, ""), "\\n from stdin");
     server.wait().code(0);
 }

@@ -36,9 +36,7 @@ fn serve(args: &[&str]) -> (Running, String) {
 
 fn serve_with_queue(queue: &str, args: &[&str]) -> (Running, String) {
     let line = [&["tcp-serve", "--queue", queue], &NARROW[..], args, &["127.0.0.1:0"]].concat();
-    let mut server = wirecat(line).piped().start();
-    let address = server.address();
-    (server, address)
+    wirecat(line).piped().serve()
 }
 
 /// Feeds stdin in a thread; the thread ends when the server has taken everything.
@@ -163,8 +161,7 @@ fn a_hub_has_no_patience() {
         &["127.0.0.1:0"],
     ]
     .concat();
-    let mut server = wirecat(line).start();
-    let address = server.address();
+    let (mut server, address) = wirecat(line).serve();
     let slow = connect_narrow(&address);
     let (mut speaker, listener) = (connect(&address), connect(&address));
     server.wait_for("accepted #3");

@@ -66,8 +66,7 @@ fn a_peer_that_acknowledges_nothing_is_timed_out() {
     for (input, detail) in
         [(6, "connection timed out"), (30_000_000, "bytes of input were not sent")]
     {
-        let mut server = host.wirecat("tcp-serve --output none 127.0.0.1:0").start();
-        let address = server.address();
+        let (_server, address) = host.wirecat("tcp-serve --output none 127.0.0.1:0").serve();
         let args = format!("tcp-connect -v -O user-timeout=1s {address}");
         let mut client = host.wirecat(&args).piped().start();
         client.wait_for("connected");

@@ -253,8 +253,7 @@ fn the_peers_fin_is_the_end_of_a_pipe_of_another_user() {
 #[test]
 fn stdout_stays_open_while_more_may_be_written() {
     let args = ["tcp-serve", "-v", "--conns", "2", "127.0.0.1:0"];
-    let mut server = wirecat(args).piped().start();
-    let address = server.address();
+    let (mut server, address) = wirecat(args).piped().serve();
     for word in ["first", "second"] {
         let mut client = connect(&address);
         client.write_all(word.as_bytes()).unwrap();

@@ -89,8 +89,7 @@ fn a_flood_costs_the_others_nothing() {
 #[test]
 fn a_member_that_never_reads_is_closed() {
     let args = ["chat", "--host", "--headless", "--queue", "16k", "-O", "sndbuf=8k", "127.0.0.1:0"];
-    let mut host = wirecat(args).start();
-    let address = host.address();
+    let (mut host, address) = wirecat(args).serve();
     let mut ann = Guest::join(&address, "ann");
     let mut deaf = net::connect_narrow(&address);
     deaf.write_all(b"/nick deaf\n").unwrap();
@@ -114,8 +113,7 @@ fn a_member_that_never_reads_is_closed() {
 fn a_history_that_is_large_keeps_nobody_out() {
     for queue in ["1M", "16k"] {
         let args = ["chat", "--host", "--headless", "--queue", queue, "127.0.0.1:0"];
-        let mut host = wirecat(args).start();
-        let address = host.address();
+        let (mut host, address) = wirecat(args).serve();
         let mut ann = Guest::join(&address, "ann");
         // Escaped, each of these lines is 16 KiB. No member may say all of them at once.
         let text = "\x01".repeat(4096);

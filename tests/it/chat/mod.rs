@@ -19,9 +19,7 @@ use crate::support::{Running, net, wirecat};
 
 /// A relay on a free port, and its address.
 fn relay() -> (Running, String) {
-    let mut host = wirecat(["chat", "--host", "--headless", "127.0.0.1:0"]).start();
-    let address = host.address();
-    (host, address)
+    wirecat(["chat", "--host", "--headless", "127.0.0.1:0"]).serve()
 }
 
 /// A member by a plain socket, as a person with nc is one.

@@ -9,9 +9,7 @@ use crate::support::{PATIENCE, Running, wirecat};
 
 fn host(args: &[&str]) -> (Running, String) {
     let all = ["chat", "--host", "--headless", "127.0.0.1:0"];
-    let mut host = wirecat(all.iter().chain(args)).start();
-    let address = host.address();
-    (host, address)
+    wirecat(all.iter().chain(args)).serve()
 }
 
 #[test]
@@ -62,8 +60,7 @@ fn what_a_screen_takes_has_a_bound() {
 /// A farewell waits for its turn as lines do, and what is typed meanwhile does not put it off.
 #[test]
 fn nothing_is_sent_behind_a_farewell_that_waits() {
-    let mut host = wirecat(["chat", "--host", "127.0.0.1:0"]).piped().start();
-    let address = host.address();
+    let (host, address) = wirecat(["chat", "--host", "127.0.0.1:0"]).piped().serve();
     let mut person = Person::chat(&format!("--nick ann {address}")).go();
     person.sees("2 here");
     person.pastes(&"a line\n".repeat(30));

@@ -143,8 +143,7 @@ fn nc_and_telnet_take_part() {
 #[test]
 fn wirecats_talk_to_each_other() {
     let args = ["chat", "--host", "--nick", "hanna", "127.0.0.1:0"];
-    let mut host = wirecat(args).piped().start();
-    let address = host.address();
+    let (mut host, address) = wirecat(args).piped().serve();
     let join = |nick: &str| {
         let mut running = wirecat(["chat", "--nick", nick, &address]).piped().start();
         running.wait_for_output(format!("*** you are {nick}\n"));
@@ -200,8 +199,7 @@ fn a_script_is_heard_to_its_end() {
 
 #[test]
 fn a_host_under_cron_stays_and_ends_in_order() {
-    let mut host = wirecat(["chat", "--host", "--nick", "h", "127.0.0.1:0"]).start();
-    let address = host.address();
+    let (host, address) = wirecat(["chat", "--host", "--nick", "h", "127.0.0.1:0"]).serve();
     let mut ann = Guest::join(&address, "ann");
     host.signal(libc::SIGTERM);
     assert_eq!(ann.rest(), ["*** the host has closed the room"]);
@@ -258,8 +256,7 @@ fn lines_are_events() {
 #[test]
 fn a_full_room_lets_the_next_in_when_somebody_leaves() {
     let args = ["chat", "--host", "--headless", "--max-clients", "1", "127.0.0.1:0"];
-    let mut host = wirecat(args).start();
-    let address = host.address();
+    let (_host, address) = wirecat(args).serve();
     let mut ann = Guest::join(&address, "ann");
     let mut bob = Guest::connect(&address);
     bob.say("/nick bob");

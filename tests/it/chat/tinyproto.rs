@@ -61,9 +61,7 @@ impl Plain {
 
 fn host(args: &[&str]) -> (Running, String) {
     let args = [&["chat", "--host", "--frame", "tinyproto"], args, &["127.0.0.1:0"]].concat();
-    let mut host = wirecat(args).piped().start();
-    let address = host.address();
-    (host, address)
+    wirecat(args).piped().serve()
 }
 
 fn join(address: &str) -> Running {

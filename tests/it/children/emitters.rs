@@ -101,8 +101,7 @@ fn a_server_with_commands_tells_all_that_its_hooks_may_ask_for() {
 fn a_client_and_a_listener_of_datagrams_tell_what_their_hooks_may_ask_for() {
     let directory = crate::support::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
-    let mut echo = wirecat(["echo", "--quit-word", "bye", "127.0.0.1:0"]).start();
-    let address = echo.address();
+    let (_echo, address) = wirecat(["echo", "--quit-word", "bye", "127.0.0.1:0"]).serve();
     let of_client = "starting connected data sent eof closed stopping stopped summary";
     let hooks_of_client = hooks(of_client, &path("client"));
     let args = ["tcp-connect", &address, "--input", "commands", "--output", "json", "-w", "60s"];
@@ -135,8 +134,7 @@ fn a_client_and_a_listener_of_datagrams_tell_what_their_hooks_may_ask_for() {
 /// which is checked wherever a test reads JSON.
 #[test]
 fn a_relay_and_a_client_that_is_turned_away_keep_to_the_schema() {
-    let mut behind = wirecat(["echo", "127.0.0.1:0"]).start();
-    let upstream = behind.address();
+    let (_behind, upstream) = wirecat(["echo", "127.0.0.1:0"]).serve();
     let args = ["tcp-serve", "--once", "127.0.0.1:0", "--forward", &upstream, "--output", "json"];
     let mut relay = wirecat(args).start();
     let there = ["tcp-connect", &relay.address(), "--output", "json"];

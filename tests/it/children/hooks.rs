@@ -117,8 +117,7 @@ fn a_flood_of_events_pauses_what_makes_them() {
     let gate = directory.path().join("gate");
     let hook = format!("data=while [ ! -e {} ]; do sleep 0.0875; done", gate.display());
     let args = ["tcp-serve", "127.0.0.1:0", "--frame", "u32", "--on", &hook];
-    let mut running = wirecat(args).stdout(Stdio::null()).start();
-    let address = running.address();
+    let (running, address) = wirecat(args).stdout(Stdio::null()).serve();
     let pid = running.pid();
     let message = [&100_000u32.to_be_bytes()[..], &[b'x'; 100_000]].concat();
     let client = std::thread::spawn(move || {

@@ -7,9 +7,9 @@ mod in_terminal;
 mod readiness;
 
 use std::fs;
-use std::time::Instant;
 
-use crate::support::{PATIENCE, Program, wirecat};
+use crate::support::proc::wait_until;
+use crate::support::{Program, wirecat};
 
 /// wirecat with these arguments, and a line for the shell behind `--`.
 fn with_command(args: &str, line: &str) -> Program {
@@ -32,15 +32,4 @@ fn processes_with(word: &str) -> Vec<u32> {
         line.contains(word) && !line.contains("wirecat")
     };
     numbers.filter(named).collect()
-}
-
-/// Waits until something is so.
-#[track_caller]
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        // Processes and files tell nobody when they change.
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
 }

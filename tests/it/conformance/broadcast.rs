@@ -17,8 +17,7 @@ const MEMORY_KIB: u64 = 10 * 1024;
 /// A server for three clients, the first of which takes nothing, and its memory before they came.
 fn server_and_clients(arguments: &[&str]) -> (Running, u64, TcpStream, [TcpStream; 2]) {
     let server = wirecat(["tcp-serve", "-v", "--conns", "3", "127.0.0.1:0"]);
-    let mut server = server.with(|command| _ = command.args(arguments)).piped().start();
-    let address = server.address();
+    let (mut server, address) = server.with(|command| _ = command.args(arguments)).piped().serve();
     let alone = proc::peak_kib(server.pid());
     let stuck = connect_narrow(&address);
     server.wait_for("accepted #1");

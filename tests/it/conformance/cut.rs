@@ -27,9 +27,7 @@ fn file() -> File {
 /// A `tcp-serve -1` that shows the length of what it has received, and its address.
 fn receiver(arguments: &[&str]) -> (Running, String) {
     let arguments = [&["tcp-serve", "-1"], arguments, &["127.0.0.1:0"]].concat();
-    let mut server = wirecat(arguments).start();
-    let address = server.address();
-    (server, address)
+    wirecat(arguments).serve()
 }
 
 /// What ends a sender: `-w`, or a signal.
@@ -92,8 +90,7 @@ fn a_relay_that_ends_cuts_both_sides() {
         // Made before the relay's time runs.
         let file = file();
         let arguments = [&["tcp-serve", "--forward", &address], limit, &["127.0.0.1:0"]].concat();
-        let mut relay = wirecat(arguments).start();
-        let address = relay.address();
+        let (relay, address) = wirecat(arguments).serve();
         let arguments = ["tcp-connect", "--rate", "1MiB/s", &address];
         let sender = wirecat(arguments).stdin(file).start();
         server.wait_for_length(64 * 1024);
@@ -136,8 +133,7 @@ fn the_clients_of_a_server_that_is_cut_do_not_end_with_0() {
         let limit = if limit.is_empty() { &[][..] } else { &["-w", "10"] };
         let arguments =
             [&["tcp-serve", "-v", "--rate", "1MiB/s"], limit, &["127.0.0.1:0"]].concat();
-        let mut server = wirecat(arguments).stdin(file()).start();
-        let address = server.address();
+        let (server, address) = wirecat(arguments).stdin(file()).serve();
         let mut clients = [(); 2].map(|()| wirecat(["tcp-connect", "-n", &address]).start());
         for client in &mut clients {
             client.wait_for_length(64 * 1024);
@@ -241,8 +237,7 @@ fn a_peer_on_a_unix_socket_cannot_see_it() {
 #[test]
 fn a_client_that_is_too_slow_is_cut() {
     let arguments = ["tcp-serve", "--slow-after", "2s", "-O", "sndbuf=4096", "127.0.0.1:0"];
-    let mut server = wirecat(arguments).stdin(file()).start();
-    let address = server.address();
+    let (mut server, address) = wirecat(arguments).stdin(file()).serve();
     let slow = connect_narrow(&address);
     let good = connect(&address);
     let reader = std::thread::spawn(move || read_exactly(&good, 16 * MIB).len());
@@ -255,8 +250,7 @@ fn a_client_that_is_too_slow_is_cut() {
 #[test]
 fn the_sender_to_a_server_that_does_not_read_any_more_does_not_end_with_0() {
     let (_unread, writer) = std::io::pipe().expect("a pipe");
-    let mut server = wirecat(["tcp-serve", "-v", "127.0.0.1:0"]).stdout(writer).start();
-    let address = server.address();
+    let (mut server, address) = wirecat(["tcp-serve", "-v", "127.0.0.1:0"]).stdout(writer).serve();
     // More than stdout takes, and less than that and the sockets.
     let sender = wirecat(["tcp-connect", "-v", &address]).input(noise(5 * MIB / 2)).start();
     server.wait_for("accepted #1");

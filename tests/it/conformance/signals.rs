@@ -10,17 +10,10 @@ use libc::{SIGHUP, SIGINT, SIGTERM};
 use super::both_kinds;
 use crate::support::load::in_some_try;
 use crate::support::net::{accept, connect, connect_narrow, listener, read_all};
-use crate::support::{PATIENCE, proc, program, wirecat, wirecat_path};
+use crate::support::proc::wait_until;
+use crate::support::{proc, program, wirecat, wirecat_path};
 
 const KIB: usize = 1024;
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
 
 fn wait_until_read(pipe: impl AsFd) {
     wait_until("stdin is not read", || rustix::io::ioctl_fionread(&pipe) == Ok(0));
@@ -118,8 +111,7 @@ fn a_signal_that_the_parent_ignores_stays_ignored() {
         let script = format!("trap '' {name}; exec \"$0\" tcp-serve 127.0.0.1:0");
         let mut shell = Command::new("sh");
         shell.args(["-c", &script, wirecat_path()]);
-        let mut server = program(shell).start();
-        let address = server.address();
+        let (mut server, address) = program(shell).serve();
         assert!(proc::ignores(server.pid(), signal), "SIG{name}");
         server.signal(signal);
         connect(&address).write_all(b"still here").expect("it is taken");

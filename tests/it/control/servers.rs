@@ -202,8 +202,7 @@ fn what_is_lost_with_a_connection_is_told() {
 #[test]
 fn words_are_commands_too() {
     let args = ["tcp-serve", "-v", "--input", "commands", "127.0.0.1:0"];
-    let mut server = wirecat(args).piped().start();
-    let address = server.address();
+    let (mut server, address) = wirecat(args).piped().serve();
     let one = connect(&address);
     server.wait_for("accepted #1");
     let two = connect(&address);

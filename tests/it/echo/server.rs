@@ -210,8 +210,7 @@ fn more_clients_than_descriptors_are_told_of_once() {
     let mut command = std::process::Command::new("sh");
     let line = "ulimit -n 24; exec \"$0\" echo --tcp 127.0.0.1:0";
     command.args(["-c", line, wirecat_path()]);
-    let mut server = program(command).start();
-    let address = server.address();
+    let (mut server, address) = program(command).serve();
     let clients: Vec<_> = (0..40).map(|_| connect(&address)).collect();
     server.wait_for("cannot accept more than");
     for mut client in clients {

@@ -14,9 +14,11 @@ use std::time::{Duration, Instant};
 
 use crate::support::data::{assert_same, noise};
 use crate::support::net::{
-    accept, connect, connect_narrow, listener, peer, read_all, read_exactly, read_what_comes, reset,
+    accept, answer, connect, connect_narrow, listener, peer, read_all, read_exactly,
+    read_what_comes, reset,
 };
 use crate::support::peers::{Peer, Role};
+use crate::support::proc::wait_until;
 use crate::support::{PATIENCE, Running, proc, program, skip, wirecat, wirecat_path};
 
 /// Says FIN by the socket that is stdin, which no redirection of a shell does.
@@ -25,27 +27,7 @@ const HALF_CLOSE: &str = "perl -e 'shutdown STDIN, 1'";
 /// A server of this line for the shell, and its address.
 fn serve(line: &str, args: &[&str]) -> (Running, String) {
     let command = ["tcp-serve", "--sh", "--exec", line, "127.0.0.1:0"];
-    let mut server = wirecat(command.iter().chain(args)).start();
-    let address = server.address();
-    (server, address)
-}
-
-/// What a server answers to one who says all of this at once.
-fn answer(address: &str, question: &str) -> String {
-    let mut client = connect(address);
-    client.write_all(question.as_bytes()).unwrap();
-    client.shutdown(Shutdown::Write).unwrap();
-    String::from_utf8(read_all(&client)).unwrap()
-}
-
-/// Polls for what has no event.
-#[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
-        thread::sleep(Duration::from_millis(2));
-    }
+    wirecat(command.iter().chain(args)).serve()
 }
 
 /// The process whose number comes in a line.
@@ -211,8 +193,7 @@ fn a_child_has_the_limits_of_our_parent() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -Sn 64; exec \"$@\"", "sh", wirecat_path(), "tcp-serve", "-1"]);
     shell.args(["--sh", "--exec", "ulimit -n", "127.0.0.1:0"]);
-    let mut server = program(shell).start();
-    let address = server.address();
+    let (server, address) = program(shell).serve();
     assert_eq!(answer(&address, ""), "64\n");
     server.wait().code(0);
 }

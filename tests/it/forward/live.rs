@@ -119,8 +119,7 @@ fn a_view_that_is_not_read_holds_back_and_one_that_is_gone_does_not() {
     let (upstream, target) = listener();
     let args = ["tcp-serve", "--forward", &target, "--output", "dump", "127.0.0.1:0"];
     let (viewer, stdout) = std::io::pipe().unwrap();
-    let mut server = wirecat(args).stdout(stdout).start();
-    let address = server.address();
+    let (server, address) = wirecat(args).stdout(stdout).serve();
     let (mut client, mut far) = through(&address, &upstream);
     let count = 64 << 20;
     let writer = thread::spawn(move || {

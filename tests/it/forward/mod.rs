@@ -24,9 +24,7 @@ use crate::support::{PATIENCE, Running, proc, program, skip, wirecat, wirecat_pa
 /// A relay to `upstream` on a free port of loopback, and its address.
 fn relay(upstream: &str, args: &[&str]) -> (Running, String) {
     let command = ["tcp-serve", "--forward", upstream, "127.0.0.1:0"];
-    let mut relay = wirecat(command.iter().chain(args)).start();
-    let address = relay.address();
-    (relay, address)
+    wirecat(command.iter().chain(args)).serve()
 }
 
 /// A connection through a relay, as both its ends.
@@ -301,8 +299,7 @@ fn more_clients_than_descriptors_wait_for_a_place() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -n 40; exec \"$@\"", "sh", wirecat_path(), "tcp-serve"]);
     shell.args(["--conns", "60", "--forward", &target, "127.0.0.1:0"]);
-    let mut server = program(shell).start();
-    let address = server.address();
+    let (mut server, address) = program(shell).serve();
     let clients: Vec<TcpStream> = (0..60).map(|_| connect(&address)).collect();
     server.wait_for("cannot accept more than");
     for mut client in clients {

@@ -11,9 +11,7 @@ use crate::support::net::{connect, peer, read_all, read_exactly};
 use crate::support::{Running, wirecat};
 
 fn serve(args: &[&str]) -> (Running, String) {
-    let mut server = wirecat(args.iter().copied().chain(["127.0.0.1:0"])).piped().start();
-    let address = server.address();
-    (server, address)
+    wirecat(args.iter().copied().chain(["127.0.0.1:0"])).piped().serve()
 }
 
 /// What a client is sent that sends this.

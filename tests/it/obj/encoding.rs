@@ -31,9 +31,7 @@ fn json((start, unit, end): (&str, &str, &str), len: usize) -> String {
 
 fn serve(args: &[&str]) -> (Running, String) {
     let args = [&["tcp-serve", "--frame", "obj"], args, &["127.0.0.1:0"]].concat();
-    let mut server = wirecat(args).piped().start();
-    let address = server.address();
-    (server, address)
+    wirecat(args).piped().serve()
 }
 
 /// A hub with three clients.
@@ -119,8 +117,7 @@ fn a_hub_serves_others_while_it_passes_on_what_is_large() {
 #[test]
 fn an_echo_serves_others_while_it_answers_what_is_large() {
     let args = ["echo", "--tcp", "--frame", "obj", "127.0.0.1:0"];
-    let mut server = wirecat(args).stdout(Stdio::null()).start();
-    let address = server.address();
+    let (_server, address) = wirecat(args).stdout(Stdio::null()).serve();
     let (one, other) = (connect(&address), connect(&address));
     let frame = framed(&encode(&json(SHAPES[0], 4 * MIB)));
     let (most, last) = frame.split_at(frame.len() - 1);

@@ -191,9 +191,7 @@ fn a_python_peer_echoes_every_object() {
 
 fn serve(args: &[&str]) -> (Running, String) {
     let args = [&["tcp-serve", "--frame", "obj"], args, &["127.0.0.1:0"]].concat();
-    let mut server = wirecat(args).start();
-    let address = server.address();
-    (server, address)
+    wirecat(args).serve()
 }
 
 #[test]

@@ -47,9 +47,7 @@ pub(super) const MIB: usize = 1 << 20;
 
 fn serve(args: &[&str]) -> (Running, String) {
     let reply: &[&str] = &["tcp-serve", "--frame", "obj", "--reply", "[1]", "127.0.0.1:0"];
-    let mut server = wirecat([reply, args].concat()).stdout(Stdio::null()).start();
-    let address = server.address();
-    (server, address)
+    wirecat([reply, args].concat()).stdout(Stdio::null()).serve()
 }
 
 pub(super) fn small() -> Vec<u8> {

@@ -61,8 +61,7 @@ fn silent_proxies_cost_little_and_go() {
         "tcp-serve --forward x.test:80 --via socks5://{address} --connect-timeout 3s \
          -O backlog=4096 127.0.0.1:0"
     );
-    let mut server = wirecat(words.split_whitespace()).start();
-    let here = server.address();
+    let (server, here) = wirecat(words.split_whitespace()).serve();
     let before = peak_kib(server.pid());
     let clients: Vec<TcpStream> = (0..COUNT).map(|_| connect(&here)).collect();
     for client in &clients {

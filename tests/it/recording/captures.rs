@@ -86,8 +86,7 @@ fn streams_of_both_families_come_back_whole() {
     let reply = format!("@{}", place.arg("answer"));
     let args =
         ["tcp-serve", "--conns", "2", "--reply", &reply, "--record", &record, "--output", "none"];
-    let mut server = wirecat(args.into_iter().chain(["127.0.0.1:0", "[::1]:0"])).start();
-    let fourth = server.address();
+    let (mut server, fourth) = wirecat(args.into_iter().chain(["127.0.0.1:0", "[::1]:0"])).serve();
     let sixth = server.wait_for("listening tcp [::1]").replace("listening tcp ", "");
     let questions = [noise(70_000), b"short".to_vec()];
     for (address, question) in [fourth, sixth].iter().zip(&questions) {

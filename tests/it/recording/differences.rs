@@ -47,8 +47,7 @@ fn a_difference_is_shown_where_it_is() {
 fn a_difference_of_one_client_does_not_hurt_another() {
     let place = Place::new();
     let file = place.write("two", &format!("{ASK}{}", ASK.replace("\"conn\":1", "\"conn\":2")));
-    let mut server = wirecat(["tcp-serve", "--replay", &file, "127.0.0.1:0"]).start();
-    let address = server.address();
+    let (mut server, address) = wirecat(["tcp-serve", "--replay", &file, "127.0.0.1:0"]).serve();
     let mut good = connect(&address);
     good.write_all(b"hello ").unwrap();
     server.wait_for_output("hello ");

@@ -59,8 +59,7 @@ fn pauses_are_kept_only_where_that_is_asked() {
     let place = Place::new();
     let file = place.write("session", SESSION);
     let run = |option: &[&str]| {
-        let mut server = wirecat(["tcp-serve", "--replay", &file, "127.0.0.1:0"]).start();
-        let address = server.address();
+        let (server, address) = wirecat(["tcp-serve", "--replay", &file, "127.0.0.1:0"]).serve();
         let args = ["tcp-connect", "--replay", &file].into_iter().chain(option.iter().copied());
         let ended = wirecat(args.chain([address.as_str()])).run().code(0);
         server.wait().code(0);
@@ -112,8 +111,7 @@ fn several_connections_are_told_apart_by_their_first_words() {
         );
     }
     let file = place.write("three", &text);
-    let mut server = wirecat(["tcp-serve", "--replay", &file, "127.0.0.1:0"]).start();
-    let address = server.address();
+    let (server, address) = wirecat(["tcp-serve", "--replay", &file, "127.0.0.1:0"]).serve();
     let clients = ["c", "a", "b"].map(|name| (name, connect(&address)));
     for (name, client) in &clients {
         writeln!(&mut &*client, "GET {name}").unwrap();
@@ -125,8 +123,7 @@ fn several_connections_are_told_apart_by_their_first_words() {
 
     // With --conns they begin anew, and fewer are enough.
     let args = ["tcp-serve", "--output", "none", "--conns", "4", "--replay", &file, "127.0.0.1:0"];
-    let mut server = wirecat(args).start();
-    let address = server.address();
+    let (server, address) = wirecat(args).serve();
     for name in ["a", "b", "c", "b"] {
         let mut client = connect(&address);
         writeln!(client, "GET {name}").unwrap();
@@ -144,8 +141,7 @@ fn more_clients_than_descriptors_are_told_of_once() {
     let line =
         "ulimit -n 14; exec \"$0\" tcp-serve --conns 40 --output none --replay \"$1\" 127.0.0.1:0";
     shell.args(["-c", line, wirecat_path(), &file]);
-    let mut server = program(shell).start();
-    let address = server.address();
+    let (mut server, address) = program(shell).serve();
     let clients: Vec<_> = (0..40).map(|_| connect(&address)).collect();
     server.wait_for("cannot accept");
     // The loop tries again every 100 ms: what is tested is that this is not told.
@@ -178,8 +174,7 @@ fn a_client_may_send_first_and_read_later() {
     let place = Place::new();
     let file = place.write("session", &session);
     let args = ["tcp-serve", "--conns", "2", "-O", "sndbuf=32k", "--replay", &file, "127.0.0.1:0"];
-    let mut server = wirecat(args).start();
-    let address = server.address();
+    let (mut server, address) = wirecat(args).serve();
     let (mut late, mut other) = (connect_narrow(&address), connect(&address));
     late.write_all(b"all?").unwrap();
     server.wait_for_output("all?");

@@ -114,8 +114,7 @@ fn a_reader_of_the_recording_may_leave() {
         let handler = if relay { vec!["--forward", &target] } else { vec!["--discard"] };
         let (reader, stdout) = std::io::pipe().expect("a pipe");
         let command = ["tcp-serve"].iter().chain(&handler).chain(&args);
-        let mut server = wirecat(command).stdout(stdout).start();
-        let address = server.address();
+        let (mut server, address) = wirecat(command).stdout(stdout).serve();
         drop(reader);
         let mut client = connect(&address);
         client.write_all(b"hello").expect("it is taken");

@@ -20,8 +20,7 @@ fn serve(args: &[&str]) -> (Running, String, File) {
     // Open both ways it has a reader from the start.
     let both = OpenOptions::new().read(true).write(true).open(&path).unwrap();
     let line = [&["tcp-serve", "--record", path.to_str().unwrap()], args, &["127.0.0.1:0"]];
-    let mut server = wirecat(line.concat()).start();
-    let address = server.address();
+    let (server, address) = wirecat(line.concat()).serve();
     // Its end comes with that of the server, which is the only writer from here on.
     let end = File::open(&path).unwrap();
     drop(both);

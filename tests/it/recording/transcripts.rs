@@ -66,8 +66,7 @@ fn a_server_numbers_its_clients() {
     let place = Place::new();
     let record = place.arg("record");
     let args = ["tcp-serve", "--record", &record, "--conns", "2", "-n", "127.0.0.1:0"];
-    let mut server = wirecat(args).start();
-    let address = server.address();
+    let (mut server, address) = wirecat(args).serve();
     for text in ["one", "two"] {
         let mut client = connect(&address);
         client.write_all(text.as_bytes()).unwrap();
@@ -188,8 +187,7 @@ fn a_file_that_cannot_be_made_ends_it_before_it_begins() {
 fn a_file_that_another_run_records_to_is_refused_and_left_alone() {
     let place = Place::new();
     let file = place.arg("t.ndjson");
-    let mut server = wirecat(["tcp-serve", "--record", &file, "127.0.0.1:0"]).start();
-    let address = server.address();
+    let (server, address) = wirecat(["tcp-serve", "--record", &file, "127.0.0.1:0"]).serve();
     let ended = wirecat(["tcp-connect", "--send", "one\n", "--record", &file, &address]).run();
     ended.code(7).says("another process has locked it");
     wirecat(["tcp-connect", "--send", "two\n", &address]).run().code(0);

@@ -123,6 +123,14 @@ impl Program {
         Running { child, words, stdin, stdout, lines, reader: Some(reader), seen, started, queued }
     }
 
+    /// Starts a server; its [address](Running::address) as well.
+    #[track_caller]
+    pub(crate) fn serve(self) -> (Running, String) {
+        let mut server = self.start();
+        let address = server.address();
+        (server, address)
+    }
+
     /// Starts it and waits for its end.
     pub(crate) fn run(self) -> Ended {
         self.start().wait()

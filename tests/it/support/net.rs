@@ -1,7 +1,7 @@
 //! Plain std sockets to hold against wirecat. Whatever they wait for is bounded by PATIENCE.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -206,4 +206,22 @@ pub(crate) fn push(stream: &TcpStream, chunk: &[u8], total: usize) -> usize {
         }
     }
     last
+}
+
+/// What a server answers to one who says all of this at once.
+#[track_caller]
+pub(crate) fn answer(address: &str, question: &str) -> String {
+    let mut client = connect(address);
+    client.write_all(question.as_bytes()).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    String::from_utf8(read_all(&client)).unwrap()
+}
+
+/// Whether nothing comes for a while: the pause in time is what is tested.
+#[track_caller]
+pub(crate) fn is_silent(mut stream: &TcpStream) -> bool {
+    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let outcome = stream.read(&mut [0]);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    outcome.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }

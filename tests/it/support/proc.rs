@@ -3,6 +3,7 @@
 use std::fs::read_to_string;
 use std::process::{Child, Command};
 use std::sync::{Arc, Once, PoisonError, RwLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use libc::{SIGHUP, SIGINT};
@@ -25,6 +26,16 @@ pub(crate) fn wait_for_state(pid: u32, state: &str) {
     while status(pid, "State") != state {
         assert!(Instant::now() < deadline, "{pid} does not come to be {state}");
         std::thread::yield_now();
+    }
+}
+
+/// Polls for what has no event: processes and files tell nobody when they change.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn first_breach(output: &str) -> Option<String> {
     head.iter().chain(tail).find_map(|line| breach(line))
 }
 
-/// The first event that this command line is not known to tell (`src/commands/rules/told.rs`).
+/// The first event that this command line is not known to tell (`src/commands/rules/emitters.rs`).
 pub(crate) fn first_stranger(words: &[OsString], output: &str) -> Option<String> {
     let name = |line: &str| {
         let value: Value = serde_json::from_str(line).ok()?;

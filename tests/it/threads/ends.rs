@@ -91,8 +91,8 @@ fn ready_comes_once() {
     let hook = format!("listening=echo once >> {}", log.display());
     let closed = format!("closed=cat >> {}", log.display());
     let args = ["echo", "--tcp", "--threads", "4", "--port-file", ports.to_str().unwrap(), "--on"];
-    let mut server = wirecat(args.iter().chain(&[&*hook, "--on", &closed, "127.0.0.1:0"])).start();
-    let address = server.address();
+    let (server, address) =
+        wirecat(args.iter().chain(&[&*hook, "--on", &closed, "127.0.0.1:0"])).serve();
     let port = std::fs::read_to_string(&ports);
     assert_eq!(talk(&connect(&address), b"x"), b"x");
     assert_eq!(talk(&connect(&address), b"y"), b"y");
@@ -147,8 +147,7 @@ fn statistics_are_of_all_loops() {
 fn the_end_of_stdout_ends_all_loops() {
     let (reader, writer) = std::io::pipe().unwrap();
     let args = ["tcp-serve", "-n", "--threads", "2", "127.0.0.1:0"];
-    let mut server = wirecat(args).stdout(writer).start();
-    let address = server.address();
+    let (server, address) = wirecat(args).stdout(writer).serve();
     let mut clients: Vec<_> = (0..4).map(|_| connect(&address)).collect();
     drop(reader);
     for client in &mut clients {
@@ -168,8 +167,7 @@ fn the_end_of_stdout_ends_all_loops() {
 fn a_slow_stdout_paces_all_loops() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let args = ["tcp-serve", "-n", "--conns", "4", "--threads", "2", "127.0.0.1:0"];
-    let mut server = wirecat(args).stdout(writer).start();
-    let address = server.address();
+    let (server, address) = wirecat(args).stdout(writer).serve();
     let clients: Vec<_> = (0..4_u8)
         .map(|number| {
             let mut stream = connect(&address);

@@ -73,8 +73,7 @@ fn udp_is_answered_from_the_socket_that_was_asked() {
 #[test]
 fn another_program_is_refused_the_port() {
     let args = ["echo", "--threads", "2", "127.0.0.1:0"];
-    let mut server = wirecat(args).start();
-    let address = server.address();
+    let (_server, address) = wirecat(args).serve();
     for words in ["echo --threads 2", "echo --udp --threads 2", "echo --tcp --threads 2"] {
         let words = words.split(' ').chain([&*address]);
         wirecat(words).run().code(5).says("address already in use");
@@ -112,8 +111,8 @@ fn reply_discard_and_the_default_without_stdin() {
     server.signal(libc::SIGTERM);
     check_order(&server.wait_open().code(0), 200);
 
-    let mut server = wirecat(["tcp-serve", "--discard", "--threads", "2", "-v", "0"]).start();
-    let address = server.address();
+    let (server, address) =
+        wirecat(["tcp-serve", "--discard", "--threads", "2", "-v", "0"]).serve();
     assert!(clients(100, &address, |_, stream| talk(&stream, b"gone")).iter().all(Vec::is_empty));
     server.signal(libc::SIGTERM);
     let ended = server.wait_open().code(0);
@@ -121,8 +120,7 @@ fn reply_discard_and_the_default_without_stdin() {
     assert!(ended.stderr.contains("summary in 400 B"), "{}", ended.stderr);
 
     let args = "tcp-serve -n --frame line --output line --threads 2 --send hi 0";
-    let mut server = wirecat(args.split(' ').filter(|word| *word != "-n")).start();
-    let address = server.address();
+    let (server, address) = wirecat(args.split(' ').filter(|word| *word != "-n")).serve();
     let answers = clients(100, &address, |number, stream| {
         talk(&stream, format!("line {number}\n").as_bytes())
     });
@@ -196,8 +194,7 @@ fn a_hub_keeps_the_order_of_each_sender() {
 #[test]
 fn a_hub_sends_stdin_to_all() {
     let args = ["tcp-serve", "--hub", "--threads", "3", "--frame", "line", "-v", "127.0.0.1:0"];
-    let mut server = wirecat(args).piped().start();
-    let address = server.address();
+    let (mut server, address) = wirecat(args).piped().serve();
     let streams: Vec<_> = (0..60).map(|_| connect(&address)).collect();
     server.wait_for("accepted #60 ");
     let text: String = (0..2000).map(|number| format!("from stdin {number}\n")).collect();

@@ -76,8 +76,7 @@ fn conns_and_once_are_exact() {
         assert_eq!(served.count(), 50);
         check_order(&server.wait_open().code(0), 50);
     }
-    let mut once = wirecat(["tcp-serve", "-n", "--once", "--threads", "2", "0"]).start();
-    let address = once.address();
+    let (once, address) = wirecat(["tcp-serve", "-n", "--once", "--threads", "2", "0"]).serve();
     talk(&connect(&address), b"all of it");
     assert_eq!(once.wait_open().code(0).text(), "all of it");
 }
@@ -88,8 +87,7 @@ fn a_loss_in_any_loop_decides_the_status() {
     for threads in [1, 2] {
         let words = ["tcp-serve", "--discard", "--conns", "4", "-v", "--threads"];
         let threads = threads.to_string();
-        let mut server = wirecat(words.iter().chain(&[&*threads, "0"])).start();
-        let address = server.address();
+        let (mut server, address) = wirecat(words.iter().chain(&[&*threads, "0"])).serve();
         for _ in 0..3 {
             talk(&connect(&address), b"in order");
         }
@@ -191,8 +189,7 @@ fn an_idle_client_leaves_its_place() {
 #[test]
 fn descriptors_that_run_out_are_reported_once() {
     for words in ["echo --tcp", "tcp-serve --forward"] {
-        let mut upstream = wirecat(["echo", "--tcp", "127.0.0.1:0"]).start();
-        let upstream = upstream.address();
+        let (_upstream, upstream) = wirecat(["echo", "--tcp", "127.0.0.1:0"]).serve();
         let mut line = String::from("ulimit -n 80; exec \"$0\" ") + words;
         if words.contains("forward") {
             line += &format!(" {upstream}");

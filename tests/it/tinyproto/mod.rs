@@ -2,12 +2,11 @@
 
 mod troubles;
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
 
-use crate::support::net::{connect, peer, read_all, read_exactly, read_what_comes};
-use crate::support::{PATIENCE, Running, wirecat};
+use crate::support::net::{connect, is_silent, peer, read_all, read_exactly, read_what_comes};
+use crate::support::{Running, wirecat};
 
 /// A client with these options.
 fn client(args: &[&str], address: &str) -> crate::support::Program {
@@ -16,9 +15,7 @@ fn client(args: &[&str], address: &str) -> crate::support::Program {
 
 fn serve(args: &[&str]) -> (Running, String) {
     let args = [&["tcp-serve", "--frame", "tinyproto"], args, &["127.0.0.1:0"]].concat();
-    let mut server = wirecat(args).piped().start();
-    let address = server.address();
-    (server, address)
+    wirecat(args).piped().serve()
 }
 
 #[track_caller]
@@ -30,14 +27,6 @@ fn say(mut stream: &TcpStream, bytes: &[u8]) {
 fn hear(stream: &TcpStream, bytes: &[u8]) {
     let heard = read_exactly(stream, bytes.len());
     assert_eq!(heard, bytes, "{} and not {}", heard.escape_ascii(), bytes.escape_ascii());
-}
-
-/// Whether nothing comes for a while: the pause in time is what is tested.
-fn is_silent(mut stream: &TcpStream) -> bool {
-    stream.set_read_timeout(Some(Duration::from_millis(150))).expect("a timeout");
-    let outcome = stream.read(&mut [0]);
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    outcome.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
 /// The capture of `WIRE.md`, with wirecat as its client.

@@ -130,8 +130,7 @@ fn a_client_with_nagle_on_does_not_wait_for_acknowledgements() {
 fn a_client_that_is_one_too_many_is_told() {
     for args in [&["tcp-serve"][..], &["chat", "--host", "--headless"]] {
         let args = [args, &["--frame", "tinyproto", "--max-clients", "1", "-v", "127.0.0.1:0"]];
-        let mut server = wirecat(args.concat()).start();
-        let address = server.address();
+        let (mut server, address) = wirecat(args.concat()).serve();
         let first = connect(&address);
         say(&first, b"\xff");
         hear(&first, b"\xff");

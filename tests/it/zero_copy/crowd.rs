@@ -52,8 +52,7 @@ fn a_thousand_connections_share_the_pipes_of_a_user() {
     let mut command = Command::new("setpriv");
     command.args(ids).args([wirecat_path(), "tcp-serve", "--conns", &ALL.to_string()]);
     command.args(["--max-clients", "2000", "--forward", &target, "127.0.0.1:0"]);
-    let mut relay = program(command).start();
-    let address = relay.address();
+    let (relay, address) = program(command).serve();
     let pairs: Vec<_> = (0..ALL).map(|_| (connect(&address), accept(&upstream))).collect();
     pass_pieces(&pairs);
     let (stuck, moving) = pairs.split_at(STUCK);
