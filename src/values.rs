@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_size_is_told_what_would_be() {
+    fn a_bad_size_is_answered_with_a_good_one() {
         for text in ["", "-1", "k", "64x", "1 2 x"] {
             assert!(parse_size(text).unwrap_err().contains("64k"), "{text}");
         }
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_duration_is_told_what_would_be() {
+    fn a_bad_duration_is_answered_with_a_good_one() {
         for text in ["", " ", "-1", "-1s", "s", "1.2.3", ".", "5x", "inf", "nan"] {
             assert!(parse_duration(text).unwrap_err().contains("1m30s"), "{text}");
         }

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_told_before_its_end_and_not_held() {
+    fn a_line_without_end_is_returned_before_its_end_and_not_held() {
         let (mut lines, mut told) = (Lines::new(1024), 0);
         for _ in 0..100 {
             lines.push(&[b'x'; 1000]);

@@ -96,7 +96,7 @@ fn send(payload: &str, text: &str) {
 }
 
 #[test]
-fn an_ipv6_group_is_heard_once_on_each_interface() {
+fn an_ipv6_group_is_received_once_on_each_interface() {
     in_namespace(|| {
         for group in ["[ff05::77]:5000", "[ff02::77]:5000"] {
             let [left, right] = ["left", "right"].map(|it| joined(&format!("{group}%{it}")));

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_heard_on_another_interface() {
+    fn a_group_is_received_on_another_interface() {
         let ((_held, port), eth9) = (shared_port(), good("eth9", 9999, &[]));
         let joined = member("239.255.5.1", None, eth9.clone());
         let probes = GroupProbe::open_all(&joined, port, &[eth9, lo()]);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_heard_from_another_source() {
+    fn a_group_is_received_from_another_source() {
         let (_held, port) = shared_port();
         let joined = member("232.255.5.2", Some("127.0.0.2"), lo());
         let probes = GroupProbe::open_all(&joined, port, &[lo()]);

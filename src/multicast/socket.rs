@@ -247,7 +247,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn several_listeners_to_a_group_all_hear_it_until_they_leave() {
+    fn several_listeners_to_a_group_all_receive_it_until_they_leave() {
         let (_held, port) = shared_port();
         let (one, two) = (joined("239.255.2.3", port), joined("239.255.2.3", port));
         send(b"both", "239.255.2.3", port, "127.0.0.1");

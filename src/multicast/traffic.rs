@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_udp_dropped_is_told_apart() {
+    fn what_udp_dropped_is_distinguished() {
         let arrived = [("IpExt:InMcastPkts", 9), ("Ip:InDelivers", 9)];
         let found = |rises: &[(&str, u64)]| after(&[rises, &arrived[..]].concat(), true, false);
         let full = found(&[("Udp:InErrors", 4), ("Udp:RcvbufErrors", 4)]);

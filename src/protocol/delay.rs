@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_that_disagree_are_told_by_a_negative_latency() {
+    fn clocks_that_disagree_show_as_a_negative_latency() {
         let expected = LatencySummary { min: -3e-7, mean: -1e-7, p99: None, max: 1e-7 };
         assert_eq!(summary([100, -300, -100]), Some(expected));
     }

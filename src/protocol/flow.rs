@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_duplicate_tells_nothing_about_the_stream() {
+    fn a_late_duplicate_means_nothing_for_the_stream() {
         let mut flow = flow(&[0, 1]);
         let at = 60_000_000_000;
         let again = FlowArrival { at, number: Some(0), sent: Some(0), ..FlowArrival::default() };

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_rate_is_told_what_would_be() {
+    fn a_bad_rate_is_answered_with_a_good_one() {
         for text in
             ["", "/s", "100", "10MiB", "-1/s", "1e3/s", "nan/s", "inf/s", "x/s", "1.2.3/s", "5/m"]
         {

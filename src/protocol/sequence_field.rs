@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_field_is_told_what_is_right() {
+    fn a_wrong_field_is_answered_with_what_is_right() {
         for text in ["", "RTP", "u8@0", "u32", "@8", "u32be@0"] {
             let error = text.parse::<SequenceField>().unwrap_err();
             assert!(error.contains("use rtp, u16@N") && error.contains("u64le@N"), "{error}");
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn rtp_is_told_from_what_is_not() {
+    fn rtp_is_distinguished_from_what_is_not() {
         let packet = |first, second| {
             let mut packet = [0; 12];
             packet[..4].copy_from_slice(&[first, second, 0xab, 0xcd]);

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_told_all_that_there_are() {
+    fn an_unknown_key_is_answered_with_all_keys() {
         let mut options = SocketOptions::default();
         let error = options.set("linger=1").unwrap_err().to_string();
         assert_eq!(

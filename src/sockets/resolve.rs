@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn the_resolvers_refusals_are_told_apart() {
+    fn the_resolvers_refusals_are_distinguished() {
         let failure = |code| unresolved("nosuch.invalid", Family::V6, LookupError::new(code));
         assert_eq!(failure(netdb::EAI_NONAME).status, Status::Resolve);
         for (code, message) in [

@@ -108,7 +108,7 @@ fn color_is_given_when_it_is_asked_for() {
 
 /// On a terminal there is colour, unless somebody does not want any.
 #[test]
-fn a_terminal_has_color_unless_told_otherwise() {
+fn a_terminal_has_color_unless_asked_otherwise() {
     for (environment, args, colored) in [
         ("TERM=xterm", &[][..], true),
         ("TERM=xterm", &["--color", "never"], false),

@@ -99,8 +99,8 @@ fn the_server_of_tinyproto_echoes_what_it_is_sent() {
 }
 
 #[test]
-fn the_client_of_tinyproto_hears_every_reply() {
-    for version in versions("the_client_of_tinyproto_hears_every_reply") {
+fn the_client_of_tinyproto_receives_every_reply() {
+    for version in versions("the_client_of_tinyproto_receives_every_reply") {
         let args = ["tcp-serve", "--frame", "tinyproto", "--reply", "pong", "--output", "none"];
         let mut server = wirecat(args.iter().chain(&["--conns", "1", "127.0.0.1:0"])).start();
         let port = server.port().to_string();

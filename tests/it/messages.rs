@@ -104,7 +104,7 @@ fn every_form_of_input_cuts_where_it_says() {
 
 /// Input that is no hex is a failure of stdin; what came before it was sent.
 #[test]
-fn bad_input_is_told_with_its_place() {
+fn bad_input_is_reported_with_its_place() {
     let server = peer(|stream| read_all(&stream));
     let ended = wirecat(["tcp-connect", "--input", "hex", &server.address]).input("61\nxy\n62\n");
     let ended = ended.run();

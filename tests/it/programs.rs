@@ -96,7 +96,7 @@ fn one_client_is_chosen_by_many_threads() {
 }
 
 #[test]
-fn seven_callbacks_tell_the_life_of_a_server() {
+fn seven_callbacks_see_the_life_of_a_server() {
     let Some(mut server) = python("programs::server", &["server.py"]) else { return };
     let address = address(&mut server, "started");
     let mut client = connect(&address);
@@ -171,7 +171,7 @@ fn an_echo_server_ends_by_the_words_of_its_clients() {
 }
 
 #[test]
-fn a_chat_room_tells_the_others() {
+fn a_chat_room_passes_on_what_one_says() {
     let Some(mut server) = python("programs::chat", &["chat.py", "chat"]) else { return };
     let address = address(&mut server, "listening");
     let first = connect(&address);

@@ -124,7 +124,7 @@ fn what_a_peer_did_not_read_may_be_lost() {
 
 /// Input that has ended while the connection was lost is still sent, and its end told.
 #[test]
-fn the_end_of_stdin_is_told_to_the_next_connection() {
+fn the_end_of_stdin_reaches_the_next_connection() {
     let (listener, address) = listener();
     let mut client = wirecat(["tcp-connect", "-v", "--reconnect", &address]).piped().start();
     let peer = accept(&listener);

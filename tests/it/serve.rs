@@ -120,7 +120,7 @@ fn stdin_goes_to_all_and_all_to_stdout() {
 
 /// stdin waits for the first client: what was typed before it came is not lost.
 #[test]
-fn stdin_waits_for_somebody_to_hear_it() {
+fn stdin_waits_for_somebody_to_receive_it() {
     let (mut server, address) = serve_piped(&["-1"]);
     server.say("early\n");
     server.end_input();

@@ -154,7 +154,7 @@ fn a_peer_that_reads_nothing_does_not_keep_a_client() {
 
 /// `/quit` is no signal: the status says that something was lost.
 #[test]
-fn a_client_that_reads_nothing_does_not_keep_a_server_that_is_told_to_quit() {
+fn a_client_that_reads_nothing_does_not_keep_a_server_from_quitting() {
     let command = ["tcp-serve", "-v", "--input", "commands", "--queue", "64MiB", "127.0.0.1:0"];
     let mut server = wirecat(command).piped().start();
     let client = connect_narrow(&server.address());

@@ -85,7 +85,7 @@ fn control_c_ends_a_script_as_well() {
 
 /// SPEC section 6: after 3 s a person is told what is waited for; before that there is no need.
 #[test]
-fn a_person_is_told_what_it_waits_for() {
+fn a_person_is_shown_what_it_waits_for() {
     let (listener, address) = listener();
     let mut terminal = on_terminal(&["tcp-connect", &address]);
     let peer = accept(&listener);

@@ -128,7 +128,7 @@ fn a_failure_beyond_the_grammar_has_the_status_of_its_floor() {
 /// connect(2) and bind(2) give an ordinary user EACCES for a directory, and root something else: both
 /// are told what it is.
 #[test]
-fn an_ordinary_user_is_told_what_a_file_is_as_well() {
+fn an_ordinary_user_is_shown_what_a_file_is_as_well() {
     for (command, code) in
         [("tcp-connect", 4), ("udp-send", 4), ("tcp-serve", 5), ("udp-listen", 5)]
     {
@@ -136,7 +136,7 @@ fn an_ordinary_user_is_told_what_a_file_is_as_well() {
         {
             let address = format!("unix:{path}");
             wirecat([command, &address]).run().code(code).says(words);
-            let name = "an_ordinary_user_is_told_what_a_file_is_as_well";
+            let name = "an_ordinary_user_is_shown_what_a_file_is_as_well";
             let Some(program) = crate::stdio::as_nobody(name, &[command, &address]) else { return };
             program.run().code(code).says(words);
         }

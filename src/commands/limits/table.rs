@@ -305,7 +305,7 @@ pub const LIMITS: &[Limit] = &[
             (seconds(35), "protocol/chat/group_room.rs SILENCE"),
         ],
         "further ones are not shown; a silent one has left",
-        "src/protocol/chat/group_room_tests.rs a_crowd_is_heard_up_to_a_bound",
+        "src/protocol/chat/group_room_tests.rs a_crowd_is_known_up_to_a_bound",
     ),
     limit(
         "names and lines that a screen keeps",

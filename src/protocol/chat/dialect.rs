@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_by_name() {
+    fn what_is_wrong_is_named() {
         assert!(unknown_command("msg").starts_with("/msg needs a NAME and a TEXT"));
         assert!(unknown_command("dance").starts_with("there is no /dance: /help lists"));
     }

@@ -208,7 +208,7 @@ fn what_no_member_would_send_is_shown_with_its_address() {
 
 /// A script's lines are paced, so that nobody has to drop any.
 #[test]
-fn many_lines_are_all_heard() {
+fn many_lines_are_all_received() {
     let mut net = Net::new();
     let (ann, bob) = (net.join("ann"), net.join("bob"));
     net.take(bob);
@@ -243,7 +243,7 @@ proptest! {
 
 /// Addresses of datagrams are easily forged.
 #[test]
-fn a_crowd_is_heard_up_to_a_bound() {
+fn a_crowd_is_known_up_to_a_bound() {
     let now = Instant::now();
     let mut room = GroupRoom::join("ann".parse().unwrap(), now);
     room.take_actions();

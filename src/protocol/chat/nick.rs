@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_heard_as_a_word() {
+    fn a_name_is_found_as_a_word() {
         let ann: Nick = "Ann".parse().unwrap();
         for text in ["ann", "hi ANN!", "ann: lunch?", "annual reports, ann"] {
             assert!(ann.is_named_in(text), "{text}");

@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lines_tell_who_is_there() {
+    fn the_lines_show_who_is_there() {
         let mut roster = Roster::default();
         let lines = [
             "*** you are guest-2",

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_told_with_what_is_right() {
+    fn a_mistake_is_answered_with_what_is_right() {
         let table = [
             ("", "not a JSON object: use {\"send\":TEXT}"),
             ("{", "(column 1)"),

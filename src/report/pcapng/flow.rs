@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn each_end_is_told_by_its_flags() {
+    fn each_end_has_flags_of_its_own() {
         let last = |reason, reset, ended: &[Direction]| {
             let mut out = Vec::new();
             let mut stamp = Stamp::new(UNIX_EPOCH, &mut out);

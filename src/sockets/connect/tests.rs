@@ -113,7 +113,7 @@ fn a_unix_connection_has_the_name_of_its_listener() {
 }
 
 #[test]
-fn what_cannot_be_connected_to_is_told_apart() {
+fn what_cannot_be_connected_to_is_distinguished() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     let ending = |name: &str| refusal(&unix_target(&at(name)));

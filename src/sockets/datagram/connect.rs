@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_to_is_told_apart() {
+    fn what_cannot_be_sent_to_is_distinguished() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let ending = |name: &str| {

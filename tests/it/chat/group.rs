@@ -52,7 +52,7 @@ fn members_find_each_other_and_talk() {
 }
 
 #[test]
-fn two_of_one_name_are_told_apart() {
+fn two_of_one_name_are_distinguished() {
     let (_port, group) = group(2);
     let mut first = member(&group, "ann");
     let mut second = member(&group, "ann");

@@ -10,7 +10,7 @@ use crate::support::peers::{Peer, installed};
 use crate::support::{program, skip, wirecat};
 
 #[test]
-fn what_one_says_the_others_hear() {
+fn what_one_says_reaches_the_others() {
     let (_host, address) = relay();
     let mut ann = Guest::join(&address, "ann");
     let mut bob = Guest::join(&address, "bob");
@@ -102,7 +102,7 @@ fn what_was_said_before_meets_no_expectation() {
 }
 
 #[test]
-fn two_of_one_name_are_told_apart() {
+fn two_of_one_name_are_distinguished() {
     let (_host, address) = relay();
     let _ann = Guest::join(&address, "ann");
     let mut second = Guest::connect(&address);
@@ -185,7 +185,7 @@ fn the_last_answer_of_the_room_reaches_its_host() {
 
 /// A script that says much is slowed, and loses nothing.
 #[test]
-fn a_script_is_heard_to_its_end() {
+fn a_script_is_read_to_its_end() {
     let (_host, address) = relay();
     let mut ann = Guest::join(&address, "ann");
     let lines: String = (0..24).map(|number| format!("line {number}\n")).collect();
@@ -226,7 +226,7 @@ fn a_lost_host_is_found_again() {
 
 /// SPEC 6: a lost connection is 6, and says so.
 #[test]
-fn a_lost_connection_is_told() {
+fn a_lost_connection_is_reported() {
     let (listener, address) = crate::support::net::listener();
     let mut ann = wirecat(["chat", "--nick", "ann", &address]).piped().start();
     let mut peer = crate::support::net::accept(&listener);
@@ -284,7 +284,7 @@ fn a_script_says_one_thing_and_waits_for_another() {
 
 /// What was said and nobody took is a loss, and is told.
 #[test]
-fn lines_that_nobody_takes_are_told() {
+fn lines_that_nobody_takes_are_reported() {
     for (last_words, code) in [("/quit\n", 0), ("lost\n/quit\n", 6)] {
         let (host, address) = relay();
         let args = ["chat", "--reconnect", "--nick", "ann", &address];

@@ -71,7 +71,7 @@ fn assert_heard(events: &str, path: &Path) {
 }
 
 #[test]
-fn a_server_with_commands_tells_all_that_its_hooks_may_ask_for() {
+fn a_server_with_commands_reports_all_that_its_hooks_may_ask_for() {
     let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("heard");
     let events = "starting listening accepted list data sent drained eof closed error stats stopping \
@@ -98,7 +98,7 @@ fn a_server_with_commands_tells_all_that_its_hooks_may_ask_for() {
 }
 
 #[test]
-fn a_client_and_a_listener_of_datagrams_tell_what_their_hooks_may_ask_for() {
+fn a_client_and_a_listener_of_datagrams_report_what_their_hooks_may_ask_for() {
     let directory = crate::support::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let (_echo, address) = wirecat(["echo", "--quit-word", "bye", "127.0.0.1:0"]).serve();

@@ -9,7 +9,7 @@ const SIGINT: i32 = 2;
 
 /// ^C goes to the whole foreground group: the command hears it once, not twice.
 #[test]
-fn control_c_is_heard_once() {
+fn control_c_is_taken_once() {
     let line = "n=0; trap 'n=$((n+1)); echo heard $n' INT; echo set; \
                 while [ $n = 0 ]; do sleep 0.05; done; \
                 for i in 1 2 3 4 5 6; do sleep 0.05; done; echo in all $n; exit 3";

@@ -91,7 +91,7 @@ fn heard(socket: &UnixDatagram) -> String {
 
 /// SPEC 5: "NOTIFY_SOCKET is honoured by itself", as a path and as an abstract name.
 #[test]
-fn the_service_manager_is_told() {
+fn the_service_manager_is_notified() {
     let directory = crate::support::tempdir().unwrap();
     for (number, args) in COMMANDS.iter().enumerate() {
         let path = directory.path().join(number.to_string());
@@ -106,7 +106,7 @@ fn the_service_manager_is_told() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_abstract_name_of_the_service_manager_is_told() {
+fn an_abstract_name_of_the_service_manager_is_notified() {
     use std::os::linux::net::SocketAddrExt;
     let name = format!("wirecat-notify-{}", std::process::id());
     let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();

@@ -152,7 +152,7 @@ fn a_frame_over_the_limit_is_6_on_a_client() {
 
 /// What was whole is delivered; the rest is counted, and nobody gets it.
 #[test]
-fn a_frame_cut_by_fin_is_told_and_not_delivered() {
+fn a_frame_cut_by_fin_is_reported_and_not_delivered() {
     let cut: [(&str, &[u8], u64); 4] = [
         ("nul", b"ok\0cut", 3),
         ("u8", b"\x02ok\x09cut", 4),

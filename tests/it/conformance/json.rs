@@ -53,7 +53,7 @@ fn server(address: &str, arguments: &[&str]) -> Running {
 }
 
 #[test]
-fn a_session_that_ends_well_is_told_from_start_to_summary() {
+fn a_session_that_ends_well_is_reported_from_start_to_summary() {
     let peer = peer(|mut stream| {
         assert_eq!(read_all(&stream), b"question");
         stream.write_all(b"bytes \xff and\nlines").expect("it is taken");

@@ -7,7 +7,7 @@ use crate::support::net::{RefusingPort, accept, listener, peer, read_all, read_e
 
 /// The one connection has number 1, a name, and is what a message without `to` goes to.
 #[test]
-fn a_client_sends_what_it_is_told() {
+fn a_client_sends_what_a_command_asks_for() {
     let server = peer(|mut stream| {
         stream.write_all(b"welcome\n").expect("it is taken");
         assert_eq!(read_exactly(&stream, 6), b"a\nb\nc\n");
@@ -49,7 +49,7 @@ fn a_message_waits_for_its_connection() {
 
 /// Where no connection comes to be, what waited for it is told as lost.
 #[test]
-fn a_message_that_waited_in_vain_is_told() {
+fn a_message_that_waited_in_vain_is_reported() {
     let nobody = RefusingPort::new();
     let mut client = driven(&format!("tcp-connect --wait 4s {}", nobody.address)).start();
     client.say("{\"send\":\"early\"}\n");
@@ -62,7 +62,7 @@ fn a_message_that_waited_in_vain_is_told() {
 
 /// A program that has nothing waiting can give up while a connection is being made.
 #[test]
-fn quit_is_heard_without_a_connection() {
+fn quit_is_taken_without_a_connection() {
     let nobody = RefusingPort::new();
     let mut client = driven(&format!("tcp-connect --wait 300s {}", nobody.address)).start();
     client.wait_for_event("retry");

@@ -31,7 +31,7 @@ fn peers_are_answered_by_their_addresses() {
 }
 
 #[test]
-fn what_a_datagram_cannot_do_is_told() {
+fn what_a_datagram_cannot_do_is_reported() {
     let (mut listener, address) = started(driven("udp-listen 127.0.0.1:0"));
     listener.say("{\"send\":\"nobody\"}\n");
     listener.wait_for_event("send-failed");
@@ -53,7 +53,7 @@ fn what_a_datagram_cannot_do_is_told() {
 
 /// In words, what a person types goes to everybody who was heard, as a line.
 #[test]
-fn a_person_talks_to_all_that_were_heard() {
+fn a_person_sends_to_all_that_were_received() {
     let args = ["udp-listen", "--input", "commands", "127.0.0.1:0"];
     let mut listener = crate::support::wirecat(args).piped().start();
     let address = listener.udp_address();

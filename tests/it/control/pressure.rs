@@ -79,7 +79,7 @@ fn a_full_queue_pauses_the_commands() {
 
 /// Among several, one that drains nothing meets the policy; what it misses is told line by line.
 #[test]
-fn what_a_slow_client_misses_is_told() {
+fn what_a_slow_client_misses_is_reported() {
     let options = "-O sndbuf=32k --queue 64k --slow drop --slow-after 100ms --frame line";
     let (mut server, address) = server(options);
     let one = narrow(&mut server, &address);

@@ -42,7 +42,7 @@ fn a_message_without_framing_is_its_bytes() {
 
 /// What is wrong is told with its line and its kind, and ends nothing.
 #[test]
-fn a_mistake_is_told_and_ends_nothing() {
+fn a_mistake_is_reported_and_ends_nothing() {
     let (mut server, address) = server("--frame line --max-frame 100");
     server.say("{\"send\":\"nobody\"}\n");
     server.wait_for_event("send-failed");
@@ -180,7 +180,7 @@ fn a_hub_takes_commands() {
 /// A client that cuts the connection off with data in its queue: the loss is told before its end,
 /// and is in the exit status.
 #[test]
-fn what_is_lost_with_a_connection_is_told() {
+fn what_is_lost_with_a_connection_is_reported() {
     let (mut server, address) = server("--queue 16M");
     let one = client(&mut server, &address);
     server.say(format!("{{\"send\":\"{}\",\"to\":1}}\n", "x".repeat(12_000_000)));

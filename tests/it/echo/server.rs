@@ -171,7 +171,7 @@ fn frames_are_echoed_as_frames() {
 
 /// A flood is no flood of warnings: the first drop and the first answer that fails are told.
 #[test]
-fn what_is_lost_in_masses_is_told_once() {
+fn what_is_lost_in_masses_is_reported_once() {
     let (mut server, address) = serve("--udp --prefix > --delay 2s -O rcvbuf=4096");
     let peer = socket();
     for _ in 0..20 {
@@ -206,7 +206,7 @@ fn what_is_expected_may_come_either_way() {
 
 /// SPEC 10.17: "says so once", and serves the rest as places come free.
 #[test]
-fn more_clients_than_descriptors_are_told_of_once() {
+fn more_clients_than_descriptors_are_reported_once() {
     let mut command = std::process::Command::new("sh");
     let line = "ulimit -n 24; exec \"$0\" echo --tcp 127.0.0.1:0";
     command.args(["-c", line, wirecat_path()]);

@@ -130,7 +130,7 @@ fn foreign_bytes_in_between_cost_no_answer() {
 /// Whoever gives a silent server up sees what was sent; what a server that has closed can answer
 /// no more is lost.
 #[test]
-fn figures_are_told_without_an_answer_too() {
+fn figures_are_reported_without_an_answer_too() {
     let silent = odd_server(|_, _| Vec::new());
     let (stats, _) = ping(&format!("--udp {silent} --interval 10ms -w 1s"), 124);
     assert_eq!(counts(&stats, ["probes", "expected", "lost"]), [10, 0, 0]);
@@ -206,7 +206,7 @@ fn a_server_that_dies_in_the_middle_is_6() {
 
 /// Whoever asks, or ends it, gets the figures so far.
 #[test]
-fn signals_and_the_time_limit_tell_the_figures() {
+fn signals_and_the_time_limit_report_the_figures() {
     let (_server, address) = serve("");
     let mut probe = echo(&format!("--ping --interval 5ms -c 100000 {address} -v")).start();
     await_figures(&mut probe);

@@ -78,7 +78,7 @@ fn a_command_that_is_killed_leaves_no_answer_that_looks_whole() {
 /// A server that learns at once that a command has closed, that it is to stop, and that the command was
 /// killed takes the answer for a cut one: SIGTERM has the lower number, and comes first.
 #[test]
-fn a_command_that_dies_as_its_server_is_told_to_stop_is_cut() {
+fn a_command_that_dies_as_its_server_stops_is_cut() {
     let (server, address) = serve("echo $$; read word; read word", &[]);
     let mut client = connect(&address);
     client.write_all(b"hello\n").unwrap();

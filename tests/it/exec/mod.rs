@@ -222,7 +222,7 @@ fn a_child_learns_of_the_end_from_its_socket() {
 
 /// An ended command is reaped while the server goes on, and an unlucky one is told of.
 #[test]
-fn ends_are_heard_of() {
+fn ends_are_reported() {
     let (mut server, address) = serve("exit 3", &[]);
     assert_eq!(answer(&address, ""), "");
     let line = server.wait_for("the command of #1");

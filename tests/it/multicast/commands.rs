@@ -137,7 +137,7 @@ fn a_group_that_was_left_is_joined_again() {
 
 /// SPEC 5: `/stats` is a `stats` event, with or without `--stats`, with or without traffic.
 #[test]
-fn stats_are_told_when_asked_for() {
+fn stats_are_reported_when_asked_for() {
     for option in ["", "--stats"] {
         let port = Port::new().number;
         let mut running = commanded(port, option);

@@ -21,8 +21,8 @@ fn send(host: &Host, args: &str, stdin: &str) {
 
 /// SPEC 10.12: any source: both members hear the third machine; the interface is named.
 #[test]
-fn members_on_two_machines_hear_the_third() {
-    let Some(lan) = lan("members_on_two_machines_hear_the_third", 3) else { return };
+fn members_on_two_machines_receive_the_third() {
+    let Some(lan) = lan("members_on_two_machines_receive_the_third", 3) else { return };
     for group in GROUPS {
         let members = [1, 2].map(|n| {
             let mut member =
@@ -68,8 +68,8 @@ fn two_groups_on_one_port_do_not_mix() {
 /// SPEC 7: `--no-loop`: this machine does not hear it, the others do. The second datagram is the
 /// proof that the first had its time.
 #[test]
-fn no_loop_is_heard_by_others_only() {
-    let Some(lan) = lan("no_loop_is_heard_by_others_only", 2) else { return };
+fn no_loop_is_received_by_others_only() {
+    let Some(lan) = lan("no_loop_is_received_by_others_only", 2) else { return };
     for group in GROUPS {
         let here = join(&lan.hosts[0], &format!("{group}:5000 --count 1"));
         let there = join(&lan.hosts[1], &format!("{group}:5000 --count 2"));
@@ -157,8 +157,8 @@ fn replies_come_back_over_the_network() {
 /// not only those of the first join. The kernel joins a leave and the join right behind it to one
 /// report (Linux 6.18).
 #[test]
-fn rejoining_is_heard_by_the_network() {
-    let test = "rejoining_is_heard_by_the_network";
+fn rejoining_is_seen_by_the_network() {
+    let test = "rejoining_is_seen_by_the_network";
     if !has("nft") {
         return skip(test, "no nft");
     }

@@ -23,8 +23,8 @@ fn wait_until_joined(host: &Host, file: &str, entry: &str) {
 
 /// Both ways: socat hears what wirecat sends.
 #[test]
-fn socat_hears_a_group_on_ipv4_and_ipv6() {
-    let test = "socat_hears_a_group_on_ipv4_and_ipv6";
+fn socat_receives_a_group_on_ipv4_and_ipv6() {
+    let test = "socat_receives_a_group_on_ipv4_and_ipv6";
     if !has("socat") {
         return skip(test, "no socat");
     }
@@ -75,8 +75,8 @@ fn socat_sends_to_a_group() {
 /// Both ways: iperf 2 counts from 1 and says goodbye with a negative number,
 /// which is neither loss nor a new run.
 #[test]
-fn the_numbers_of_iperf_tell_no_loss() {
-    let test = "the_numbers_of_iperf_tell_no_loss";
+fn the_numbers_of_iperf_show_no_loss() {
+    let test = "the_numbers_of_iperf_show_no_loss";
     if !has("iperf") {
         return skip(test, "no iperf");
     }

@@ -39,7 +39,7 @@ fn plain_member(group: Ipv4Addr, port: u16) -> Socket {
 
 /// SPEC 7 and 10.12: one socket a group, bound to it, with IP_MULTICAST_ALL off.
 #[test]
-fn two_joins_on_one_port_and_two_groups_hear_their_own_group_only() {
+fn two_joins_on_one_port_and_two_groups_receive_their_own_group_only() {
     let port = Port::new().number;
     let mut groups = [1, 2].map(|n| listen(&format!("239.77.0.{n}:{port}%lo --count 4")));
     for word in ["one\n", "two\n"] {
@@ -55,7 +55,7 @@ fn two_joins_on_one_port_and_two_groups_hear_their_own_group_only() {
 
 /// SPEC 3: `SOURCE@GROUP` hears this source only.
 #[test]
-fn a_source_specific_join_hears_its_source_only() {
+fn a_source_specific_join_receives_its_source_only() {
     let port = Port::new().number;
     let group = listen(&format!("127.0.0.5@232.77.0.1:{port}%lo --count 1"));
     for source in ["127.0.0.6", "127.0.0.5"] {
@@ -67,7 +67,7 @@ fn a_source_specific_join_hears_its_source_only() {
 
 /// SPEC 7: a source outside 232/8 is allowed, and said.
 #[test]
-fn a_source_outside_the_range_for_sources_is_heard_and_warned_of() {
+fn a_source_outside_the_range_for_sources_is_received_and_warned_of() {
     let port = Port::new().number;
     let mut group = listen(&format!("127.0.0.5@239.77.0.1:{port}%lo --count 1"));
     group.wait_for("127.0.0.5@239.77.0.1");

@@ -21,8 +21,8 @@ fn numbers<const N: usize>(figures: &Value, names: [&str; N]) -> [Option<u64>; N
 /// A firewall drops every eighth of 200, and `--max-loss` is judged on
 /// both sides of that.
 #[test]
-fn a_known_share_dropped_by_nftables_is_the_loss_told() {
-    let test = "a_known_share_dropped_by_nftables_is_the_loss_told";
+fn a_known_share_dropped_by_nftables_is_the_loss_reported() {
+    let test = "a_known_share_dropped_by_nftables_is_the_loss_reported";
     if !has("nft") {
         return skip(test, "no nft");
     }
@@ -65,7 +65,7 @@ const RELAYED: [(&[u16], [u64; 5]); 6] = [
 /// SPEC 7, `--seq`: a relay in userspace repeats, reorders and loses; the figures are the true
 /// ones, in either byte order.
 #[test]
-fn what_a_relay_does_to_a_stream_is_told() {
+fn what_a_relay_does_to_a_stream_is_reported() {
     for (order, expected) in RELAYED {
         for field in ["u16@4", "u16le@4"] {
             let port = Port::new().number;

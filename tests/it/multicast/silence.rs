@@ -124,8 +124,8 @@ fn where_nothing_is_sent_it_is_said_that_nothing_came() {
 
 /// SPEC 7: the group arrives on another interface than the one joined, or from another source.
 #[test]
-fn a_group_that_arrives_elsewhere_is_told() {
-    let Some(lan) = lan("a_group_that_arrives_elsewhere_is_told", 2) else { return };
+fn a_group_that_arrives_elsewhere_is_reported() {
+    let Some(lan) = lan("a_group_that_arrives_elsewhere_is_reported", 2) else { return };
     for host in [(0, 1), (1, 2)] {
         lan.plug_in(&lan.hosts[host.0], "eth1", host.1);
     }
@@ -181,8 +181,8 @@ fn a_firewall_is_named() {
 
 /// SPEC 7: UDP has dropped or ignored datagrams: another port is sent to.
 #[test]
-fn datagrams_that_udp_ignored_are_told() {
-    let Some(lan) = lan("datagrams_that_udp_ignored_are_told", 2) else { return };
+fn datagrams_that_udp_ignored_are_reported() {
+    let Some(lan) = lan("datagrams_that_udp_ignored_are_reported", 2) else { return };
     let ended = silent(&lan, JOIN, "true", "239.77.60.1:5001%eth0");
     warns(&ended, "ignored-datagrams", "The sender uses another port, group or source");
 }
@@ -190,8 +190,8 @@ fn datagrams_that_udp_ignored_are_told() {
 /// SPEC 7: UDP has dropped datagrams for a wrong checksum, a wrong length, or want of room: each
 /// is told, and counted once.
 #[test]
-fn the_errors_of_udp_are_told_apart() {
-    let test = "the_errors_of_udp_are_told_apart";
+fn the_errors_of_udp_are_distinguished() {
+    let test = "the_errors_of_udp_are_distinguished";
     if !has("python3") {
         return skip(test, "no python3");
     }

@@ -204,7 +204,7 @@ fn a_suite_finds_its_mock_server() {
 }
 
 #[test]
-fn a_health_check_tells_the_healthy_from_the_sick() {
+fn a_health_check_distinguishes_the_healthy_from_the_sick() {
     let listener = TcpListener::bind(local(7003)).unwrap();
     let answers = thread::spawn(move || {
         for status in ["200 OK", "503 Service Unavailable"] {
@@ -344,7 +344,7 @@ fn an_api_answers_on_its_socket() {
 }
 
 #[test]
-fn a_command_hears_of_every_guest() {
+fn a_command_learns_of_every_guest() {
     let kitchen = Kitchen::new();
     let mut server = kitchen.recipe("--on '").start();
     server.wait_for("listening tcp");

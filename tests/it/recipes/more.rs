@@ -163,7 +163,7 @@ fn datagrams_are_sent_and_answered() {
 }
 
 #[test]
-fn datagrams_are_heard_and_talked_back_to() {
+fn datagrams_are_received_and_answered() {
     let kitchen = Kitchen::new();
     let mut server = kitchen.recipe("udp-listen 70").piped().start();
     server.wait_for("listening udp");

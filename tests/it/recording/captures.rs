@@ -111,7 +111,7 @@ fn streams_of_both_families_come_back_whole() {
 }
 
 #[test]
-fn the_end_is_told_by_the_side_that_ended() {
+fn the_end_is_reported_by_the_side_that_ended() {
     if !is_here("captures of ends") {
         return;
     }

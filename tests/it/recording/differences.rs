@@ -61,7 +61,7 @@ fn a_difference_of_one_client_does_not_hurt_another() {
 }
 
 #[test]
-fn a_client_tells_a_difference_and_ends() {
+fn a_client_reports_a_difference_and_ends() {
     let place = Place::new();
     let file = place.write("ask", ASK);
     let other = peer(|mut stream| {

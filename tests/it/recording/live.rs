@@ -98,7 +98,7 @@ fn a_scripted_session_is_played_against_the_live_server_and_against_a_mock() {
 }
 
 #[test]
-fn redis_cli_cannot_tell_the_mock_from_the_server() {
+fn redis_cli_cannot_distinguish_the_mock_from_the_server() {
     let Some(redis) = Redis::start("redis-cli and a mock") else { return };
     let place = Place::new();
     let record = place.arg("relayed");

@@ -98,7 +98,7 @@ fn a_recording_of_either_role_serves_both() {
 
 /// Clients that come together may come in any order: their first words tell who they are.
 #[test]
-fn several_connections_are_told_apart_by_their_first_words() {
+fn several_connections_are_distinguished_by_their_first_words() {
     let place = Place::new();
     let mut text = String::new();
     for (conn, name) in [(1, "a"), (2, "b"), (3, "c")] {
@@ -134,7 +134,7 @@ fn several_connections_are_told_apart_by_their_first_words() {
 
 /// SPEC 10.17: "says so once", and plays with the rest as places come free.
 #[test]
-fn more_clients_than_descriptors_are_told_of_once() {
+fn more_clients_than_descriptors_are_reported_once() {
     let place = Place::new();
     let file = place.write("session", SESSION);
     let mut shell = std::process::Command::new("sh");

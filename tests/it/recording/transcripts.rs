@@ -155,7 +155,7 @@ fn groups_are_named() {
 
 /// SPEC 1.3: what is missing in the record was lost, whatever else went well.
 #[test]
-fn a_full_disk_is_told_and_the_run_goes_on() {
+fn a_full_disk_is_reported_and_the_run_goes_on() {
     let peer = peer(|stream| assert_eq!(read_all(&stream), b"text\n"));
     let args = ["tcp-connect", "--record", "/dev/full", &peer.address];
     let ended = wirecat(args).input("text\n").run().code(7);

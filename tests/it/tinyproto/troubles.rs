@@ -127,7 +127,7 @@ fn a_client_with_nagle_on_does_not_wait_for_acknowledgements() {
 
 /// SPEC section 7: past `--max-clients` a client of tinyproto does not wait, but is told.
 #[test]
-fn a_client_that_is_one_too_many_is_told() {
+fn a_client_that_is_one_too_many_is_refused_in_words() {
     for args in [&["tcp-serve"][..], &["chat", "--host", "--headless"]] {
         let args = [args, &["--frame", "tinyproto", "--max-clients", "1", "-v", "127.0.0.1:0"]];
         let (mut server, address) = wirecat(args.concat()).serve();

@@ -229,7 +229,7 @@ fn protocols_of_which_none_is_common_are_refused_by_both() {
 }
 
 #[test]
-fn plain_text_and_tls_are_told_apart() {
+fn plain_text_and_tls_are_distinguished() {
     let files = Certificates::new();
     let pair = files.issue("server", |_| {});
     let (mut server, port) = serve(&pair.options());

@@ -5,7 +5,7 @@ use crate::support::datagrams::{ClosedPort, hear, hear_all, socket, socket_on};
 use crate::support::wirecat;
 
 #[test]
-fn answers_to_a_broadcast_are_heard() {
+fn answers_to_a_broadcast_are_received() {
     let mut listener = wirecat(["udp-listen", "-4", "--reply", "pong\\n", ":0"]).start();
     let port = listener.udp_port();
     for patience in ["--reply=20s", "--wait=20s"] {
@@ -36,7 +36,7 @@ fn several_members_answer_one_broadcast() {
 
 /// As TFTP does it (RFC 1350): the server answers each request from a port of its own.
 #[test]
-fn an_answer_from_another_port_is_heard_if_asked() {
+fn an_answer_from_another_port_is_received_if_asked() {
     for (option, code) in [(&[][..], 1), (&["--any-source"], 0)] {
         let (known, other) = (socket(), socket());
         let address = known.local_addr().unwrap().to_string();

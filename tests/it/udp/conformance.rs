@@ -32,7 +32,7 @@ fn an_empty_datagram_is_a_message() {
 
 /// Number 10: everybody is heard.
 #[test]
-fn three_peers_are_heard() {
+fn three_peers_are_received() {
     let mut listener = wirecat(["udp-listen", "-c", "6", "127.0.0.1:0"]).start();
     let address = listener.udp_address();
     let peers = [socket(), socket(), socket()];
@@ -110,7 +110,7 @@ fn signals_end_a_sender_and_ask_it() {
 
 /// SPEC section 8: SIGUSR1 prints `stats` and goes on.
 #[test]
-fn a_listener_tells_its_figures_when_asked() {
+fn a_listener_reports_its_figures_when_asked() {
     let mut listener = wirecat(["udp-listen", "127.0.0.1:0"]).start();
     let (address, peer) = (listener.udp_address(), socket());
     peer.send_to(b"one\n", &address).unwrap();

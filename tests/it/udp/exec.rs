@@ -172,7 +172,7 @@ fn a_command_that_never_ends_does_not_hold_the_end_up() {
 }
 
 #[test]
-fn a_command_that_fails_or_is_not_there_is_told() {
+fn a_command_that_fails_or_is_not_there_is_reported() {
     let mut listener = listen(&["--sh", "--exec", "read x; exit 3"]);
     let asker = client(&mut listener, "127.0.0.1");
     asker.send(b"x\n").unwrap();

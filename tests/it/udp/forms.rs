@@ -89,7 +89,7 @@ fn a_dump_names_peer_and_length() {
 /// SPEC section 8: with `--output json` stdout is NDJSON and nothing else, and ends with the
 /// summary, whose code is the exit status.
 #[test]
-fn json_tells_every_message_with_its_peer() {
+fn json_reports_every_message_with_its_peer() {
     let arguments = ["udp-listen", "--output=json", "--tag", "t1", "-c", "3", "-n", "127.0.0.1:0"];
     let mut listener = wirecat(arguments).start();
     let (address, peer) = (listener.udp_address(), socket());

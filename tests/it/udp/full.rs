@@ -83,7 +83,7 @@ fn received_and_dropped_is_sent() {
 
 /// The same for a program: the figures of the last `stats` events.
 #[test]
-fn drops_are_told_in_json() {
+fn drops_are_reported_in_json() {
     let (reader, writer) = std::io::pipe().unwrap();
     let arguments = ["udp-listen", "--output=json", "--stats", "-O", "rcvbuf=16k", "127.0.0.1:0"];
     let mut listener = wirecat(arguments).stdout(OwnedFd::from(writer)).start();

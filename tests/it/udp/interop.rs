@@ -26,7 +26,7 @@ fn peer(peer: Peer, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn nc_and_socat_are_heard_and_answered() {
+fn nc_and_socat_are_received_and_answered() {
     if !(has(Peer::Nc, "udp nc") && has(SOCAT, "udp socat")) {
         return;
     }
@@ -50,7 +50,7 @@ fn nc_and_socat_are_heard_and_answered() {
 
 /// Their listeners cannot ask for a free port; one that is closed and shared is theirs to take.
 #[test]
-fn socat_hears_every_datagram_of_ours() {
+fn socat_receives_every_datagram_of_ours() {
     if !has(SOCAT, "udp socat") {
         return;
     }
@@ -78,7 +78,7 @@ fn send_until_heard(address: &str) {
 
 /// nc without reuse: it takes the port that a plain socket has just left.
 #[test]
-fn nc_hears_us_and_answers() {
+fn nc_receives_from_us_and_answers() {
     if !has(Peer::Nc, "udp nc") {
         return;
     }

@@ -35,7 +35,7 @@ fn a_listener_says_its_input_before_the_count_ends_it() {
 }
 
 #[test]
-fn all_peers_that_were_heard_get_it_and_later_ones_do_not_count() {
+fn all_known_peers_get_it_and_later_ones_do_not_count() {
     let arguments = ["udp-listen", "--to", "all", "-c", "2", "127.0.0.1:0"];
     let mut listener = wirecat(arguments).piped().start();
     let address = listener.udp_address();

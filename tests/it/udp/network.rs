@@ -48,10 +48,10 @@ fn a_broadcast_is_asked_for_and_heard() {
 
 /// SPEC section 7: what the members of a network answer to a broadcast is heard.
 #[test]
-fn answers_to_a_broadcast_are_heard() {
+fn answers_to_a_broadcast_are_received() {
     let lan = match Lan::new(3) {
         Ok(lan) => lan,
-        Err(why) => return skip("answers_to_a_broadcast_are_heard", &why),
+        Err(why) => return skip("answers_to_a_broadcast_are_received", &why),
     };
     let members = [1, 2].map(|at| {
         let mut member = lan.hosts[at].wirecat("udp-listen -n --reply me -c 1 :5000").start();

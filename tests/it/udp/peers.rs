@@ -72,7 +72,7 @@ fn stdin_waits_for_the_first_peer() {
 }
 
 #[test]
-fn only_the_first_peer_is_heard_if_asked() {
+fn only_the_first_peer_is_received_if_asked() {
     let (mut listener, peers) = {
         let mut listener = wirecat(["udp-listen", "--first-peer", "127.0.0.1:0"]).piped().start();
         listener.udp_port();

@@ -125,7 +125,7 @@ fn each_source_is_counted_by_itself() {
 }
 
 #[test]
-fn the_figures_of_each_interval_are_told_as_it_passes() {
+fn the_figures_of_each_interval_are_reported_as_it_passes() {
     let arguments = ["udp-listen", "--stats", "--interval", "300ms", "127.0.0.1:0"];
     let mut listener = wirecat(arguments).start();
     let (address, peer) = (listener.udp_address(), socket());

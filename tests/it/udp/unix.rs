@@ -97,7 +97,7 @@ fn stdin_goes_to_all_unix_peers() {
 }
 
 #[test]
-fn a_sender_reaches_a_plain_socket_and_is_told_where_there_is_none() {
+fn a_sender_reaches_a_plain_socket_and_reports_where_there_is_none() {
     let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("peer");
     let address = format!("unix:{}", path.display());
@@ -178,7 +178,7 @@ fn a_unix_peer_that_reads_nothing_does_not_hold_up_the_others() {
 /// SPEC section 7: what is larger than 64 KiB, as only a unix datagram can be, is cut; that is told
 /// and counted, and the next one is whole.
 #[test]
-fn a_datagram_that_is_cut_is_told_and_counted() {
+fn a_datagram_that_is_cut_is_reported_and_counted() {
     let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("s");
     let address = format!("unix:{}", path.display());

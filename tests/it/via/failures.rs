@@ -38,7 +38,7 @@ fn error(ended: &Ended) -> (String, String) {
 }
 
 #[test]
-fn a_refusal_is_told_in_the_words_of_the_proxy() {
+fn a_refusal_is_reported_in_the_words_of_the_proxy() {
     for (speech, said, kind, words) in [
         (Speech::Socks, &b"\x05\0\x05\x02\0\x01\0\0\0\0\0\0"[..], "proxy-denied", "not allowed by"),
         (Speech::Socks, b"\x05\0\x05\x04\0\x01\0\0\0\0\0\0", "unreachable", "host unreachable (4)"),
