@@ -1,8 +1,8 @@
-//! Lines of stdin that are commands, not messages: numbered, and one that is too long costs
-//! itself only.
+//! Cuts stdin into numbered lines of commands.
 //!
-//! Unlike a [`Deframer`](super::Deframer), which ends at the first error, because behind it a
-//! stream has lost its place: the next LF is where lines find theirs again.
+//! A line that is too long is one error, and reading goes on behind its LF. A
+//! [`Deframer`](super::Deframer) ends at the first error: most framings have no mark at which the next
+//! message could be found again.
 
 use bytes::BytesMut;
 

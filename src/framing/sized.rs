@@ -1,6 +1,6 @@
-//! Messages without marks: blocks of one size, and a stream that is one message.
+//! Messages without marks: blocks of one size, pieces as they come, and a stream that is one message.
 //!
-//! Owns the two formats in which no byte but the payload is on the wire.
+//! Owns the three formats in which no byte but the payload is on the wire.
 
 use super::framer::{FrameError, Framer, Step, bytes, sendable, within};
 

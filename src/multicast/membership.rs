@@ -1,6 +1,6 @@
-//! Being a member of a group: joining and leaving on a socket.
+//! Joins and leaves groups on a socket, and words the refusals.
 //!
-//! The sockets are `socket`'s; here are the calls and the words for a refusal.
+//! The sockets themselves are opened in `socket`.
 
 use std::fmt;
 use std::io;

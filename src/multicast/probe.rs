@@ -1,7 +1,7 @@
 //! Listening for a group where it was not asked for: on other interfaces, and from other sources.
 //!
-//! A probe is a courtesy of the diagnosis. It lives for a second or so, and what it cannot open it
-//! leaves out.
+//! Probes serve the diagnosis alone. They live for a second or so, and an interface on which none can
+//! be opened is left out.
 
 use std::mem::MaybeUninit;
 use std::net::IpAddr;

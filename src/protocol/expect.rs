@@ -4,7 +4,7 @@
 //! completes it, since the peer may be silent from then on. To search a growing text again and
 //! again would cost the square of its length; instead an automaton stands at the end of the text
 //! and takes one step a byte, so that nothing needs to be kept or searched twice. It is built as
-//! it goes, in bounded memory (`regex_automata::hybrid`): no expression can make it explode.
+//! it goes, in bounded memory (`regex_automata::hybrid`): no expression can make it grow without end.
 
 use std::fmt;
 use std::str::FromStr;

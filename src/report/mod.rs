@@ -4,9 +4,9 @@
 //! that wants events there takes them from `Reporter::json_line`.
 //!
 //! The contract with scripts stands in three tables. `name` has the names of the events and which
-//! fields each carries, `notice` the fields, `figures` those of `stats`. The structs, the JSON, the
-//! page `wirecat-events(7)` and its schema are made from them; kinds stand in [`crate::kind`],
-//! details of a close in [`crate::close`].
+//! fields each carries, `notice` the fields, `figures` those of `stats` and `tls`. The structs, the
+//! JSON, the page `wirecat-events(7)` and its schema are made from them; kinds stand in
+//! [`crate::kind`], details of a close in [`crate::close`].
 
 mod figures;
 mod json;

@@ -1,4 +1,4 @@
-//! Starting connections, and telling how they turned out.
+//! Starts connections, and finds out whether they were made.
 //!
 //! Nothing here waits: a connection is begun, and the event loop knows when to look at it again.
 

@@ -1,4 +1,4 @@
-//! What a text may be that stands for an instance, and what not.
+//! Which texts are taken for an instance of a class, and which are refused.
 
 use super::encode;
 

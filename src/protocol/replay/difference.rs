@@ -1,4 +1,4 @@
-//! What came otherwise than it was recorded, for people to read.
+//! The first difference between what was recorded and what came, in words.
 
 use std::fmt;
 

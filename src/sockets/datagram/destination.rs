@@ -1,4 +1,4 @@
-//! Where a datagram goes, as a program writes it.
+//! Reads the address to which a program that uses the library sends a datagram.
 
 use std::net::SocketAddr;
 
