@@ -26,13 +26,17 @@ use crate::sockets::{Address, FdName, Purpose, Target};
 use patience::Patience;
 pub(crate) use progress::{Established, Note, Progress};
 
+/// How soon a connection that has to stand for a while is looked at: nothing is read of it, and so
+/// nothing shows that its peer has closed it.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// One connection in the making.
 ///
 /// ```text
 ///            begin           addresses           the first one answers        --settle
 /// (waiting) ───────> Lookup ───────────> Race ─────────────────────> Settling ────────> Connected
 ///     ^   RETRY        │                  │                              │
-///     │                └──────────────────┴──── CONNECT, all refused ────┴ it was closed at once
+///     │                └──────────────────┴──── CONNECT, all refused ────┴ it was closed again
 ///     │                                                │
 ///     └──── a pause, while patience lasts ─────────────┴──── no patience is left ────> Failed
 /// ```
@@ -52,8 +56,8 @@ pub(crate) struct Connector {
     attempts: Vec<(Id, Target)>,
     /// How long a connection must stand to count as one.
     settle: Duration,
-    /// The connection that has to stand for so long; nothing is read from it meanwhile.
-    settling: Option<Established>,
+    /// The connection that has to stand until then; nothing is read from it meanwhile.
+    settling: Option<(Established, Instant)>,
     last_failure: Option<Failure>,
     /// Notes that are not reported yet.
     notes: Vec<Note>,
@@ -191,22 +195,29 @@ impl Connector {
             return Progress::Connected(new);
         }
         pool.pause(new.id);
-        pool.arm(self.timer(timers::SETTLE), self.settle);
-        self.settling = Some(new);
+        let until = pool.now() + self.settle;
+        self.settle_until(pool, until, new)
+    }
+
+    fn settle_until(&mut self, pool: &mut Pool, until: Instant, new: Established) -> Progress {
+        let left = until.saturating_duration_since(pool.now());
+        pool.arm(self.timer(timers::SETTLE), left.min(LOOK));
+        self.settling = Some((new, until));
         Progress::Pending
     }
 
     fn settled(&mut self, pool: &mut Pool) -> Progress {
         match self.settling.take() {
-            Some(new) if pool.has_ended(new.id) => {
+            Some((new, _)) if pool.has_ended(new.id) => {
                 pool.abort(new.id, CloseReason::PEER);
-                let cause = "it was accepted and closed at once";
+                let cause = "it was accepted and closed again";
                 let target = self.route.address.to_string();
                 let failure =
                     Failure::new(Status::Connect, Kind::Closed, "connect to", target, cause);
                 self.attempt_failed(pool, failure)
             }
-            Some(new) => {
+            Some((new, until)) if until > pool.now() => self.settle_until(pool, until, new),
+            Some((new, _)) => {
                 pool.resume(new.id);
                 Progress::Connected(new)
             }

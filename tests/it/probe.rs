@@ -49,10 +49,20 @@ fn a_proxy_that_drops_its_clients_is_no_server() {
             }
         });
         let ended = wirecat(["tcp-connect", "-z", "--settle", "1s", &address]).run().code(4);
-        ended.says("it was accepted and closed at once");
+        ended.says("it was accepted and closed again");
         let waits = ["tcp-connect", "-z", "--settle", "1s", "--wait", "2", &address];
-        wirecat(waits).run().code(4).says("retry in").says("closed at once");
+        wirecat(waits).run().code(4).says("retry in").says("closed again");
     }
+}
+
+/// One that has closed will not stand any more, however long it was to.
+#[test]
+fn a_peer_that_closes_is_not_waited_for() {
+    let (proxy, address) = listener();
+    let proxy = thread::spawn(move || drop(accept(&proxy)));
+    let ended = wirecat(["tcp-connect", "-z", "--settle", "10m", &address]).run().code(4);
+    ended.says("it was accepted and closed");
+    proxy.join().unwrap();
 }
 
 /// With --wait it is tried again until something really stands.
@@ -66,7 +76,7 @@ fn a_probe_waits_behind_a_proxy_for_the_service() {
         read_all(&accept(&proxy))
     });
     let waits = ["tcp-connect", "-z", "--settle", "1s", "--wait", "60", &address];
-    wirecat(waits).run().code(0).says("closed at once");
+    wirecat(waits).run().code(0).says("closed again");
     assert_eq!(proxy.join().unwrap(), b"");
 }
 

@@ -63,7 +63,7 @@ impl Connector {
 
     /// Ends whatever is under way.
     pub(crate) fn cancel(&mut self, pool: &mut Pool) {
-        let settling = self.settling.take().map(|new| new.id);
+        let settling = self.settling.take().map(|(new, _)| new.id);
         for id in self.attempts.drain(..).map(|(id, _)| id).chain(settling) {
             pool.abort(id, CloseReason::HOST);
         }
