@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Author, Connection, Scope, Streams, lost};
+use super::{Author, Connection, Scope, Streams, ending, lost};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
@@ -72,6 +72,13 @@ impl<'a> Context<'a> {
     pub(crate) fn broadcast(&mut self, from: Id, piece: &Bytes, messages: u64) {
         let author = Author::Connection(from);
         self.streams.broadcast(self.core, self.pool, author, (piece, messages));
+    }
+
+    /// Reports that the peer of a connection, which is cut, cannot see it, where that is so.
+    pub(crate) fn report_unseen(&mut self, id: Id) {
+        if let Some(connection) = self.streams.table.get(id) {
+            ending::report_unseen(self.core, self.streams, self.pool, connection);
+        }
     }
 
     /// A terminal shows who sends what as soon as there are several connections.

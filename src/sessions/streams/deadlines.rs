@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use super::{Connection, Scope, Streams};
+use super::{Connection, Scope, Streams, ending};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, Id, Pool, TimerKey};
@@ -150,11 +150,15 @@ impl Streams {
         if detail == Detail::ReadTimeout {
             self.note_loss(Status::Timeout);
         }
-        if detail == Detail::Idle && pool.queued(id) > 0 {
-            // It has not taken a byte for as long: what is queued will not leave any more.
+        if detail == Detail::Idle && (pool.queued(id) > 0 || pool.is_closing(id)) {
+            // It has not taken a byte for as long: what is queued, or not acknowledged behind what the
+            // connection ends with, will not arrive any more.
             pool.abort(id, reason);
         } else if detail == Detail::Idle && is_cut {
             // As long it had the time to acknowledge what was written.
+            if let Some(connection) = self.table.get(id) {
+                ending::report_unseen(core, self, pool, connection);
+            }
             pool.reset(id, reason);
         } else {
             let mode = if is_cut { CloseMode::ResetWhenAcked } else { CloseMode::Linger };

@@ -12,7 +12,7 @@
 //!
 //! The first two have a limit only where the core has set one; it turns them into the third.
 
-use super::{Streams, linking};
+use super::{Connection, Streams, linking};
 use crate::close::CloseReason;
 use crate::error::{Failure, HandshakeError, Status};
 use crate::event_loop::{CloseMode, End, Id, Pool};
@@ -113,7 +113,19 @@ pub(super) fn report_cut(core: &mut Core, streams: &Streams, pool: &mut Pool, id
             core.decide(Status::Lost);
         }
     }
-    if let Some(connection) = cut.iter().find(|one| one.peer.proto() == "unix") {
+    if let Some(connection) = cut.into_iter().find(|one| one.peer.proto() == "unix") {
+        report_unseen(core, streams, pool, connection);
+    }
+}
+
+/// Reports that a connection is cut whose peer cannot see it, where that is so.
+pub(super) fn report_unseen(
+    core: &mut Core,
+    streams: &Streams,
+    pool: &mut Pool,
+    connection: &Connection,
+) {
+    if connection.peer.proto() == "unix" {
         let title = streams.title(connection);
         let text = format!("{title} cannot see that it was cut: a unix socket has no reset");
         core.console.warn(pool, Kind::Unsent, &text);

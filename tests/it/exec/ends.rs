@@ -75,6 +75,30 @@ fn a_command_that_is_killed_leaves_no_answer_that_looks_whole() {
     }
 }
 
+/// A unix socket has no reset: what its peer has looks whole, and the server says so.
+#[test]
+fn a_peer_on_a_unix_socket_cannot_see_that_a_command_was_killed() {
+    let directory = crate::support::tempdir().unwrap();
+    let address = format!("unix:{}", directory.path().join("s").display());
+    let command = ["tcp-serve", "--once", "--sh", "--exec", "echo text; kill -9 $$", &address];
+    let mut server = wirecat(command).start();
+    server.wait_for("listening");
+    let ended = wirecat(["tcp-connect", "-n", &address]).run().code(0);
+    assert_eq!(ended.text(), "text\n");
+    server.wait().code(6).says("#1 unix cannot see that it was cut: a unix socket has no reset");
+}
+
+/// A client that reads nothing of what a command has left it is idle, as with any other handler.
+#[test]
+fn an_idle_client_of_a_command_that_has_ended_is_closed_as_any_other() {
+    for line in ["head -c 500000 /dev/zero", "head -c 500000 /dev/zero; exec sleep 1000"] {
+        let (server, address) = serve(line, &["-v", "--once", "--idle-timeout", "2s"]);
+        let client = connect_narrow(&address);
+        server.wait().code(124).says("is closed: no traffic for 2s").says("(idle)");
+        drop(client);
+    }
+}
+
 /// A server that learns at once that a command has closed, that it is to stop, and that the command was
 /// killed takes the answer for a cut one: SIGTERM has the lower number, and comes first.
 #[test]

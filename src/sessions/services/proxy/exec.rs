@@ -183,6 +183,7 @@ impl Proxy {
             let is_cut = self.relays.child_ended(context.pool, served.client, is_cut);
             if is_cut {
                 context.streams.note_loss(Status::Lost);
+                context.report_unseen(served.client);
             }
             // Where the connection is gone already, this exit may be the last that the run waits
             // for.

@@ -100,6 +100,7 @@ impl Proxy {
             Upstreams::Forward(dialer) => dialer.take_title(id),
             Upstreams::Exec(_) => None,
         };
+        let client = self.relays.client_of(id);
         let is_lost = self.relays.upstream_closed(context.pool, id, end);
         // One that was ended because its client was lost is no other loss: that one is reported.
         let is_lost = is_lost && (end.error.is_some() || !end.unsent.is_empty());
@@ -114,6 +115,7 @@ impl Proxy {
             let text = format!("the connection to {title} was lost: {cause}");
             context.core.console.warn(context.pool, Kind::Lost, &text);
             context.streams.note_loss(Status::Lost);
+            client.iter().for_each(|client| context.report_unseen(*client));
         }
         context.parted = true;
     }
