@@ -35,8 +35,8 @@ use lines::Repeats;
 pub use name::Name;
 pub(crate) use notice::Notice;
 pub use notice::keys;
-use progress::ProgressLine;
 pub(crate) use progress::{INTERVAL, Moved};
+use progress::{ProgressLine, beside};
 pub use settings::{Attention, Color, EventSelection, Log, Settings, Terminals, Verbosity};
 use stderr::LineWriter;
 use table::FigureTable;
@@ -265,6 +265,13 @@ impl Reporter {
         json::write(notice, self.settings.tag.as_deref(), now, out);
     }
 
+    /// The time of the end is over, but for the last lines.
+    pub(crate) fn hurry(&mut self) {
+        if let Sink::Stderr(writer) = &mut self.sink {
+            writer.hurry();
+        }
+    }
+
     /// Waits for what is on its way to stderr; whether all of it is written.
     fn finish(&mut self) -> bool {
         match &mut self.sink {
@@ -294,14 +301,6 @@ impl Drop for Reporter {
             self.report_lost();
             self.finish();
         }
-    }
-}
-
-/// Runs `write` with the progress out of its way.
-fn beside<T>(progress: Option<&ProgressLine>, write: impl FnOnce() -> T) -> T {
-    match progress {
-        Some(progress) => progress.suspend(write),
-        None => write(),
     }
 }
 

@@ -95,3 +95,11 @@ impl Drop for ProgressLine {
         self.bar.finish_and_clear();
     }
 }
+
+/// Runs `write` with the progress out of its way.
+pub(super) fn beside<T>(progress: Option<&ProgressLine>, write: impl FnOnce() -> T) -> T {
+    match progress {
+        Some(progress) => progress.suspend(write),
+        None => write(),
+    }
+}

@@ -27,6 +27,8 @@ const STALL: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long it waits for one that is read slowly.
 const LONGEST: Duration = Duration::from_millis(2500);
+/// How long it waits where the end has waited for stdout before: the time of both is 3 s.
+const LEAST: Duration = Duration::from_millis(800);
 /// A pipe that takes bytes at all takes so many without blocking (pipe(7), a page).
 const PAGE: usize = 4096;
 
@@ -268,6 +270,12 @@ impl LineWriter {
         waits
     }
 
+    /// The end of the run has taken its time already: stderr has less of it.
+    pub(super) fn hurry(&mut self) {
+        let latest = Instant::now() + LEAST;
+        self.end = Some(self.end.map_or(latest, |end| end.min(latest)));
+    }
+
     /// Waits for what is to be written, for a limited time from the first call on; whether it is all
     /// written.
     pub(super) fn finish(&mut self) -> bool {
@@ -322,67 +330,4 @@ fn wait(sink: &impl AsFd) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Read;
-    use std::os::unix::net::UnixStream;
-    use std::thread;
-
-    use super::*;
-
-    #[test]
-    fn a_non_blocking_stderr_loses_nothing() {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        let line = vec![b'x'; 1 << 21];
-        let reader = thread::spawn(move || {
-            let mut all = Vec::new();
-            theirs.read_to_end(&mut all).map(|_| all)
-        });
-        write_whole(ours, &line);
-        assert_eq!(reader.join().unwrap().unwrap(), line);
-    }
-
-    /// Lines into a pipe, on a machine without room for a thread.
-    fn without_thread() -> (io::PipeReader, LineWriter) {
-        let (reader, writer) = io::pipe().unwrap();
-        rustix::io::ioctl_fionbio(&writer, true).unwrap();
-        let own = File::from(std::os::fd::OwnedFd::from(writer));
-        let access = StderrAccess::Reopened(own);
-        (reader, LineWriter { access, start: |_| false, ..LineWriter::new() })
-    }
-
-    /// A stderr that takes a part of a line.
-    #[test]
-    fn a_line_that_is_begun_is_never_cut() {
-        let (mut reader, mut lines) = without_thread();
-        let line = |letter: u8| [vec![letter; 99_999], b"\n".to_vec()].concat();
-        assert!(lines.write(&line(b'a')), "its rest waits");
-        assert!(!lines.write(&line(b'b')), "there is no place for another");
-        let mut read = vec![0; 100_000];
-        reader.read_exact(&mut read[..50_000]).unwrap();
-        assert!(lines.write(b"c\n"), "the rest goes first");
-        reader.read_exact(&mut read[50_000..]).unwrap();
-        assert_eq!(read, line(b'a'));
-        reader.read_exact(&mut read[..2]).unwrap();
-        assert_eq!(read[..2], *b"c\n");
-    }
-
-    #[test]
-    fn the_end_tries_once_more_to_write_where_no_thread_does() {
-        let (mut reader, mut lines) = without_thread();
-        assert!(lines.write(&[b'x'; 100_000]), "its rest waits");
-        assert!(!lines.finish(), "the pipe is full");
-        let mut read = vec![0; 100_000];
-        reader.read_exact(&mut read[..50_000]).unwrap();
-        assert!(lines.finish());
-        reader.read_exact(&mut read[50_000..]).unwrap();
-        assert_eq!(read, [b'x'; 100_000]);
-    }
-
-    #[test]
-    fn a_stderr_without_a_reader_is_left_alone() {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        drop(theirs);
-        write_whole(ours, b"line\n");
-    }
-}
+mod tests;

@@ -330,7 +330,7 @@ pub const LIMITS: &[Limit] = &[
         "{}",
         &[(Bytes(128 << 10), "report/stderr.rs MOST")],
         "further ones are left out, and counted",
-        "src/report/stderr.rs a_stderr_without_a_reader_is_left_alone",
+        "src/report/stderr/tests.rs a_stderr_without_a_reader_is_left_alone",
     ),
     limit(
         "lines for a person that are alike",

@@ -155,6 +155,7 @@ impl Core {
     /// Abandons output that stdout does not take at once, when nothing else is pending.
     pub(super) fn abandon_output(&mut self, pool: &mut Pool) {
         self.state.abandon_output();
+        self.console.reporter.hurry();
         if self.state.phase() == Phase::Flushing {
             self.console.abandon(pool, CloseReason::HOST);
         }
