@@ -19,7 +19,8 @@ const ABOUT: &[&str] = &[
      messages included, or those that --events names) or with --log json on stderr (those that -q, \
      -v, -vv and --events choose).",
     "A field that does not apply is left out. Fields and kinds may be added in later versions, so \
-     ignore what you do not know. Times and rates have six decimals. In strings whatever a \
+     ignore what you do not know. Times and rates have six decimals, and nine where these say more, as \
+     of a short time. In strings whatever a \
      terminal could take for a control sequence is escaped, which JSON allows without loss.",
     "The last line is always a summary whose code is the exit status.",
 ];
@@ -36,7 +37,7 @@ const OBJECT_TAGS: &[(&str, &str)] = &[
     (r#"{"$dict":[[1,"a"]]}, {"$ordereddict":[["a",1]]}"#, "a dict whose keys are not all text"),
     (r#"{"$bytes":"AP8="}, $bytearray"#, "bytes, in base64"),
     (r#"{"$int":"..."}, {"$float":"nan"}"#, "a number that JSON does not have"),
-    (r#"{"$datetime":"2026-11-27T14:00:00.000001+00:00"}"#, "a date and a time"),
+    (r#"{"$datetime":"2026-11-27T14:00:00.000001+00:00"}"#, "a date and a time, without its fold"),
     (r#"{"$date":"2026-11-27"}, {"$time":"14:00:00"}"#, "one of them"),
     (r#"{"$timedelta":"-1.500000"}"#, "a number of seconds"),
     (r#"{"$decimal":"1.50"}, {"$complex":[1.0,2.0]}"#, "other numbers"),
