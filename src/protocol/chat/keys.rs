@@ -36,6 +36,8 @@ pub struct Keys {
     parser: Parser,
     /// The parser holds the beginning of a sequence.
     is_open: bool,
+    /// The last read ended behind an ESC, which may begin a sequence.
+    is_cut: bool,
 }
 
 impl Keys {
@@ -46,13 +48,27 @@ impl Keys {
         if !self.is_open && matches!(bytes, [0x1b, b'[' | b']' | b'O' | b'P']) {
             return Vec::new();
         }
-        self.parser.parse(bytes, false);
-        let (mut actions, mut seen) = (Vec::new(), false);
-        while let Some(event) = self.parser.pop() {
-            seen = true;
-            actions.extend(action(event));
+        // A long paste comes in several reads, and one may end in the middle of what begins or ends
+        // it. An ESC alone is the key.
+        if !bytes.is_empty() && std::mem::take(&mut self.is_cut) {
+            self.parser.parse(b"\x1b", matches!(bytes, [b'[' | b'O', ..]));
         }
-        self.is_open = !seen && !bytes.is_empty();
+        let whole = match bytes {
+            [before @ .., last, 0x1b] if *last != 0x1b => {
+                self.is_cut = true;
+                &bytes[..=before.len()]
+            }
+            bytes => bytes,
+        };
+        let mut actions = Vec::new();
+        for (at, byte) in whole.iter().enumerate() {
+            self.parser.parse(&[*byte], at + 1 < whole.len());
+            self.is_open = true;
+            while let Some(event) = self.parser.pop() {
+                self.is_open = false;
+                actions.extend(action(event));
+            }
+        }
         actions
     }
 }
@@ -188,6 +204,26 @@ mod tests {
         let actions: Vec<KeyAction> = pieces.iter().flat_map(|piece| keys.feed(piece)).collect();
         let expected = [Edit::WordLeft, Edit::Insert("ä".into()), Edit::Insert("a".into())];
         assert_eq!(edits(actions), expected);
+    }
+
+    /// The kernel gives 4,095 bytes of a terminal at a time (N_TTY_BUF_SIZE): pastes that follow each
+    /// other are cut anywhere.
+    #[test]
+    fn a_paste_is_whole_wherever_a_read_ends() {
+        let bytes = b"x\x1b[200~a\nb\x1b[201~\ry\x1b[200~c\x1b[201~\x1bOCz";
+        let whole = Keys::default().feed(bytes);
+        for (first, second) in
+            (0..bytes.len()).flat_map(|at| (at..bytes.len()).map(move |to| (at, to)))
+        {
+            let mut keys = Keys::default();
+            let pieces = [&bytes[..first], &bytes[first..second], &bytes[second..]];
+            // What comes alone may be a key: ESC, Alt and a bracket.
+            if pieces.contains(&&b"\x1b"[..]) || pieces.iter().any(|one| one.len() == 2) {
+                continue;
+            }
+            let actions: Vec<KeyAction> = pieces.iter().flat_map(|one| keys.feed(one)).collect();
+            assert_eq!(actions, whole, "{first}, {second}");
+        }
     }
 
     /// Alt with a bracket is no beginning of anything.

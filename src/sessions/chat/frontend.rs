@@ -24,6 +24,8 @@ use crate::sys::clock;
 pub(super) struct InputEvent {
     /// Whole lines, without their ends.
     pub(super) lines: Vec<Vec<u8>>,
+    /// Lines behind them that are not taken, because too many wait.
+    pub(super) refused: usize,
     /// Why the rest of stdin cannot be read.
     pub(super) failure: Option<Failure>,
     /// The user leaves once the lines are sent.
@@ -85,11 +87,16 @@ impl Frontend {
         matches!(self.display, Display::Screen(_))
     }
 
-    /// Shows how many lines wait because the room takes no more for now.
-    pub(super) fn show_waiting(&mut self, pool: &mut Pool, core: &mut Core, waiting: usize) {
+    /// Shows how many lines wait, and whether they do because the room takes no more for now.
+    pub(super) fn show_waiting(
+        &mut self,
+        pool: &mut Pool,
+        core: &mut Core,
+        (waiting, is_paced): (usize, bool),
+    ) {
         let is_same = std::mem::replace(&mut self.waiting, waiting) == waiting;
         let now = pool.now();
-        self.since = (waiting > 0).then(|| self.since.unwrap_or(now));
+        self.since = (waiting > 0 && is_paced).then(|| self.since.unwrap_or(now));
         // The host may be about to signal that it takes more.
         let is_long =
             self.since.is_some_and(|since| now.saturating_duration_since(since) >= NOTABLE);
@@ -162,6 +169,15 @@ impl Frontend {
         }
     }
 
+    /// Shows how many lines of the user were not taken. It stands behind those that were: however many
+    /// they are, they do not scroll it away.
+    pub(super) fn show_refused(&mut self, refused: usize) {
+        if let (1.., Display::Screen(screen)) = (refused, &mut self.display) {
+            let text = format!("too many lines wait: {refused} more are not sent");
+            screen.change().show_notice(&text, "");
+        }
+    }
+
     /// Takes what was read from stdin.
     pub(super) fn take_input(&mut self, core: &mut Core, piece: Piece<'_>) -> InputEvent {
         let mut event = match &mut self.display {
@@ -206,6 +222,7 @@ impl Frontend {
             core.count_sent(1);
             pass(line);
         }
+        self.show_refused(event.refused);
         event
     }
 

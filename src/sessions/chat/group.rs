@@ -91,7 +91,7 @@ impl GroupService {
             }
         }
         let waiting = self.group_room.waiting();
-        self.frontend.show_waiting(context.pool, context.core, waiting);
+        self.frontend.show_waiting(context.pool, context.core, (waiting, true));
         self.frontend.refresh(context.pool, context.core);
         if leaves || (context.core.has_enough() && !context.core.is_ending()) {
             context.end(ShutdownMode::Enough);

@@ -98,7 +98,7 @@ impl MemberService {
             self.waiting.pop_front();
         }
         self.wants_input = self.waiting.is_empty();
-        let waiting = if is_paced { self.waiting.len() } else { 0 };
+        let waiting = (self.waiting.len(), is_paced);
         self.frontend.show_waiting(context.pool, context.core, waiting);
         if self.wants_input && self.leaves {
             context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
@@ -171,6 +171,7 @@ impl StreamService for MemberService {
             self.leaves = matches!(command, ChatCommand::Quit(_));
             self.send_line(context, &command, &line);
         }
+        self.frontend.show_refused(event.refused);
         if event.interrupts {
             context.end = Some(ShutdownMode::GiveUp(SIGNALLED));
             return;

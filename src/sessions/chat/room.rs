@@ -117,7 +117,7 @@ impl RoomService {
         }
         if let Some(frontend) = &mut self.frontend {
             let waiting = self.room.waiting(HOST);
-            frontend.show_waiting(context.pool, context.core, waiting);
+            frontend.show_waiting(context.pool, context.core, (waiting, true));
         }
         for member in seen {
             if let Some(&id) = self.ids.get(&member) {

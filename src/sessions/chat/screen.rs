@@ -84,11 +84,8 @@ impl Screen {
             match self.view.act(action) {
                 Some(UiAction::Send(lines)) => {
                     let room = most.saturating_sub(input.lines.len());
-                    if lines.len() > room {
-                        let left = lines.len() - room;
-                        let text = format!("too many lines wait: {left} more are not sent");
-                        self.view.show_notice(&text, "");
-                    }
+                    input.refused +=
+                        lines.iter().skip(room).filter(|line| !line.is_empty()).count();
                     input.lines.extend(lines.into_iter().take(room).map(String::into_bytes));
                     self.view.scrollback.catch_up();
                 }

@@ -90,21 +90,6 @@ impl Person {
         self.until(words, |screen| screen.contents().contains(words));
     }
 
-    /// Whether the screen shows these words by then, at each step of what it is sent.
-    pub(super) fn sees_by(&mut self, deadline: Instant, words: &str) -> bool {
-        while !self.emulator.screen().contents().contains(words) {
-            let bytes = self.terminal.more_than(self.fed, deadline);
-            if bytes.len() == self.fed && Instant::now() >= deadline {
-                return false;
-            }
-            // In pieces: what has come meanwhile may show them and scroll them away.
-            let next = (self.fed + 256).min(bytes.len());
-            self.emulator.process(&bytes[self.fed..next]);
-            self.fed = next;
-        }
-        true
-    }
-
     /// Waits until the line being typed is this, with the cursor in this column.
     #[track_caller]
     pub(super) fn has_typed(&mut self, line: &str, column: u16) {
