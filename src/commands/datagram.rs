@@ -21,7 +21,7 @@ use crate::sessions::DataTo;
 use crate::sessions::config::{InputSource, Listen, SendConfig, Test, To, Wire};
 use crate::sockets::Address;
 use crate::sys::mmsg::MAX_PAYLOAD;
-use crate::values::{parse_duration, parse_percent};
+use crate::values::{parse_count, parse_duration, parse_percent};
 
 const DEFAULT_ANSWER: Duration = Duration::from_secs(1);
 /// Each message is a datagram.
@@ -40,7 +40,7 @@ pub struct SenderArgs {
     #[command(flatten)]
     pub input: InputArgs,
     /// Send each message N times
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Sending")]
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Sending")]
     pub repeat: Option<u64>,
     /// How fast it is sent.
     #[command(flatten, next_help_heading = "Sending")]

@@ -1,6 +1,7 @@
 //! A command line that clap refuses, as a failure like any other: one line of words, and a hint.
 
 use std::ffi::{OsStr, OsString};
+use std::num::ParseIntError;
 use std::time::Duration;
 
 use clap::builder::StyledStr;
@@ -213,6 +214,9 @@ impl Refused<'_> {
         }
         let valid = self.text(ContextKind::ValidValue);
         let cause = match std::error::Error::source(self.error) {
+            Some(source) if source.is::<ParseIntError>() => {
+                format!("{value:?} is not a whole number")
+            }
             Some(source) => source.to_string(),
             None => format!("it is none of {valid}"),
         };

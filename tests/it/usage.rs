@@ -307,6 +307,20 @@ fn wrong_usage_reads_as_all_failures_do() {
     }
 }
 
+#[test]
+fn what_is_no_number_is_said_to_be_none() {
+    for (option, words) in [
+        (
+            "udp-send --repeat 0 9",
+            "--repeat 0: \"0\" is not a count: write a whole number, 1 or more",
+        ),
+        ("tcp-serve --ready-fd x 9", "--ready-fd x: \"x\" is not a whole number"),
+        ("mcast-send --ttl 1.5 239.1.1.1:9", "--ttl 1.5: \"1.5\" is not a whole number"),
+    ] {
+        wirecat(option.split(' ')).run().code(2).says(&format!("cannot use {words}"));
+    }
+}
+
 /// The options that say how events are reported hold wherever they stand, also behind what is wrong,
 /// and also where the line says things that exclude each other.
 #[test]
