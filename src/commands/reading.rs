@@ -1,6 +1,6 @@
 //! What is read before the loop begins: texts, recordings, certificates, passwords. No loop can end the
 //! run meanwhile, and a FIFO, a terminal or stdin has no end until its writer has. A thread looks at the
-//! clock then; the signals still do what the kernel has them do, which is to end the process.
+//! clock then, and at signals, which are held back for it.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use clap::ArgMatches;
@@ -16,13 +17,17 @@ use clap::parser::ValueSource;
 
 use super::args::RunArgs;
 use super::launch;
+use super::names::Signalled;
 use super::usage::Audience;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::report::{Notice, Reporter, Settings};
 use crate::sessions::NOTE_AFTER;
-use crate::sys::startup;
+use crate::sys::{signals, startup};
 use crate::values::unescape;
+
+/// How soon a signal, or the end of the time, ends a run that reads.
+const TICK: Duration = Duration::from_millis(20);
 
 /// Options whose value is a TEXT, which may be `@FILE`.
 const TEXTS: [&str; 6] = ["greet", "prefix", "quit_word", "reply", "send", "stop_word"];
@@ -90,7 +95,7 @@ pub(super) fn read_text(text: &OsStr) -> Result<Bytes, Failure> {
     }
 }
 
-/// Reads while a thread looks at the clock, where there is a file that may have no end.
+/// Reads while a thread looks at the clock and at signals, where there is a file that may have no end.
 pub(super) fn watched<T>(
     files: &[String],
     settings: &Settings,
@@ -101,38 +106,63 @@ pub(super) fn watched<T>(
         return read();
     }
     startup::begin_clock();
+    // Where they cannot be held, the kernel ends the process, without a word.
+    let _ = signals::hold_ends();
     let (done, ended) = channel();
-    thread::scope(|scope| {
+    let result = thread::scope(|scope| {
         let watch = move || watch(&ended, &files.join(", "), settings, args);
         // Where no thread can be had, it is read without a limit.
-        let _ = thread::Builder::new().name("clock".to_owned()).spawn_scoped(scope, watch);
+        if thread::Builder::new().name("clock".to_owned()).spawn_scoped(scope, watch).is_err() {
+            let _ = signals::unblock_all();
+        }
         let result = read();
         drop(done);
         result
-    })
+    });
+    end_if_signalled(settings, args);
+    let _ = signals::unblock_all();
+    result
 }
 
-/// Reports what the run waits for, and ends it when its time is up.
+/// Reports what the run waits for, and ends it when its time is up or a signal has come.
 fn watch(ended: &Receiver<()>, files: &str, settings: &Settings, args: &RunArgs) {
-    let left = || args.timeout.map(|limit| limit.saturating_sub(startup::age()));
-    let is_late = |wait| ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout);
-    if left().is_none_or(|left| left > NOTE_AFTER) {
-        if !is_late(NOTE_AFTER) {
-            return;
+    let mut is_noted = args.timeout.is_some_and(|limit| limit <= NOTE_AFTER);
+    while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+        end_if_signalled(settings, args);
+        if !is_noted && startup::age() >= NOTE_AFTER {
+            is_noted = true;
+            let text = format!("waiting for the end of {files} (-w limits this)");
+            Reporter::new(settings.clone()).report(&Notice::warning(Kind::Waiting, text));
         }
-        let text = format!("waiting for the end of {files} (-w limits this)");
-        Reporter::new(settings.clone()).report(&Notice::warning(Kind::Waiting, text));
+        if let Some(limit) = args.timeout.filter(|limit| startup::age() >= *limit) {
+            let limit = humantime::format_duration(limit);
+            let cause = format!("the time of {limit} is up, and {files} has not ended");
+            let (status, kind) = (Status::Timeout, Kind::Timeout);
+            let failure = Failure::new(status, kind, "finish", "the run", cause);
+            let status = report_end(&failure.into(), settings, args);
+            // The thread that reads cannot be woken.
+            std::process::exit(status.code().into());
+        }
     }
-    let (Some(limit), Some(left)) = (args.timeout, left()) else { return };
-    if is_late(left) {
-        let limit = humantime::format_duration(limit);
-        let cause = format!("the time of {limit} is up, and {files} has not ended");
-        let failure = Failure::new(Status::Timeout, Kind::Timeout, "finish", "the run", cause);
-        let audience = Audience::new(settings.clone(), args);
-        let status = launch::report_failure(&failure.into(), audience);
-        // The thread that reads cannot be woken.
-        std::process::exit(status.code().into());
+}
+
+/// Ends the run where a signal has come that is to end it.
+fn end_if_signalled(settings: &Settings, args: &RunArgs) {
+    if let Some(signal) = signals::take_held() {
+        let status = match signal {
+            signals::SIGINT => Status::Interrupt,
+            signals::SIGTERM => Status::Terminate,
+            _ => Status::Hangup,
+        };
+        report_end(&Signalled(status).into(), settings, args);
+        signals::die(signal);
     }
+}
+
+/// Reports the end of the run, which a further signal cuts short.
+fn report_end(error: &anyhow::Error, settings: &Settings, args: &RunArgs) -> Status {
+    let _ = signals::unblock_all();
+    launch::report_failure(error, Audience::new(settings.clone(), args))
 }
 
 #[cfg(test)]

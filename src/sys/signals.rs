@@ -98,14 +98,53 @@ pub(super) fn block_all() -> io::Result<libc::sigset_t> {
 ///
 /// # Errors
 /// Those of pthread_sigmask(3).
-pub(super) fn unblock_all() -> io::Result<()> {
-    let mut none = MaybeUninit::uninit();
-    // SAFETY: sigemptyset(3) initialises the whole set, and cannot fail on a valid pointer.
-    let none = unsafe {
-        libc::sigemptyset(none.as_mut_ptr());
-        none.assume_init()
+pub fn unblock_all() -> io::Result<()> {
+    set_mask(&set_of(&[]))
+}
+
+/// The signals that end a run.
+const ENDS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// Holds back what ends a run, in this thread and those that it starts from now on, until [`unblock_all`]:
+/// [`take_held`] finds it.
+///
+/// # Errors
+/// Those of pthread_sigmask(3).
+pub fn hold_ends() -> io::Result<()> {
+    let ends = set_of(&ENDS);
+    // SAFETY: as in `set_mask`.
+    match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const ends, ptr::null_mut()) } {
+        0 => Ok(()),
+        errno => Err(io::Error::from_raw_os_error(errno)),
+    }
+}
+
+/// Takes a signal that was to end the run, and was held back.
+pub fn take_held() -> Option<i32> {
+    let mut pending = set_of(&[]);
+    // SAFETY: sigpending(2) writes to a set, and sigismember(3) reads it.
+    let is_held = |signal: &i32| unsafe {
+        libc::sigpending(&raw mut pending) == 0
+            && libc::sigismember(&raw const pending, *signal) == 1
     };
-    set_mask(&none)
+    // One that is blocked is pending even where it is ignored (`sig_ignored()`, Linux 6.18).
+    let signal = ENDS.into_iter().filter(|signal| !is_ignored(*signal)).find(is_held)?;
+    let (only, mut taken) = (set_of(&[signal]), 0);
+    // SAFETY: it reads the set and writes a number. It does not wait: the signal is pending.
+    unsafe { libc::sigwait(&raw const only, &raw mut taken) };
+    Some(signal)
+}
+
+fn set_of(signals: &[i32]) -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: sigemptyset(3) initialises the whole set; the numbers are those of signals.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), *signal);
+        }
+        set.assume_init()
+    }
 }
 
 /// Ends the process by a signal, so that the parent sees of which it died; where that has no effect

@@ -219,10 +219,14 @@ fn a_file_without_an_end_does_not_keep_a_run_beyond_its_time() {
     }
     let stdin = wirecat(["tcp-connect", "--send", "@-", "-w", "1", "127.0.0.1:9"]).piped().start();
     stdin.wait_open().code(124).says("stdin has not ended");
-    let mut patient = wirecat(["tcp-connect", "--send", &text, "127.0.0.1:9"]).start();
-    patient.wait_for(&format!("waiting for the end of {fifo} (-w limits this)"));
-    patient.signal(libc::SIGTERM);
-    assert_eq!(patient.wait().signal, Some(libc::SIGTERM));
+    for (signal, code) in [(libc::SIGTERM, 143), (libc::SIGINT, 130), (libc::SIGHUP, 129)] {
+        let mut patient = wirecat(["tcp-connect", "-v", "--send", &text, "127.0.0.1:9"]).start();
+        patient.wait_for(&format!("waiting for the end of {fifo} (-w limits this)"));
+        patient.signal(signal);
+        let ended = patient.wait();
+        assert_eq!(ended.signal, Some(signal), "{}", ended.stderr);
+        ended.says(&format!("summary exit {code}"));
+    }
     // One that ends in time is read as any file.
     let (listener, address) = listener();
     let client = wirecat(["tcp-connect", "--send", &text, "-w", "60", &address]).start();
