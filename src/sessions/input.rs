@@ -33,6 +33,7 @@
 
 mod batch;
 mod channel;
+mod datagrams;
 mod mode;
 mod throttle;
 
@@ -77,6 +78,8 @@ pub struct InputReader {
     progress: relay::InputState,
     mode: Mode,
     encoder: BatchEncoder,
+    /// The memory of the next batch.
+    spare: Batch,
     /// How many messages have been read.
     messages: u64,
     /// What it is called in messages.
@@ -136,6 +139,9 @@ impl InputReader {
         let id = pool.add_channel(transport, Directions::Read)?;
         // What is read before anybody is there to take it would have to be kept.
         pool.pause(id);
+        if common.wire.datagrams {
+            datagrams::fit_reads(pool, id, &common.input.source);
+        }
         Ok(Self::over(Some(id), source, common))
     }
 
@@ -149,6 +155,7 @@ impl InputReader {
             progress: relay::InputState::new(source),
             mode,
             encoder: BatchEncoder::new(wire),
+            spare: Batch::default(),
             messages: 0,
             name: if matches!(from, InputSource::Texts(_)) { "--send" } else { "stdin" },
             size: None,
@@ -306,7 +313,7 @@ impl InputReader {
             return Portion { raw: piece, end: eof.then_some(Ok(())), ..Portion::default() };
         }
         self.is_read |= eof;
-        let mut batch = Batch::default();
+        let mut batch = std::mem::take(&mut self.spare);
         let outcome = self.convert(piece, &mut batch);
         let eof = self.is_read && !self.is_busy();
         let end = if eof || outcome.is_err() { Some(outcome) } else { None };

@@ -253,6 +253,7 @@ impl DatagramService for SendService {
     }
 
     fn input(&mut self, context: &mut DatagramContext<'_>, piece: Piece<'_>) {
+        context.core.input.reuse(self.batch.unload());
         let portion = context.core.input.read(piece);
         if let Some(Err(failure)) = portion.end {
             context.core.fail(context.pool, &failure);

@@ -127,6 +127,14 @@ impl SendBatch {
         self.destinations.get(at).map_or("", |to| &to.title)
     }
 
+    /// Gives the batch back, which must be done, so that the next one is made in its memory.
+    pub(super) fn unload(&mut self) -> Batch {
+        debug_assert!(self.is_done());
+        let batch = std::mem::take(&mut self.batch);
+        self.rewind();
+        batch
+    }
+
     /// Takes a new batch. The last one must be done.
     pub(super) fn load(&mut self, batch: Batch) {
         debug_assert!(self.is_done());

@@ -28,7 +28,7 @@ use rustix::net::SocketAddrAny;
 use super::unix::SocketName;
 
 pub use batch::ReceiveBatch;
-pub use send::{FastPaths, send};
+pub use send::{FastPaths, longest_run, send};
 
 /// The largest payload of a UDP datagram over IPv4: 65535 less the two headers (RFC 768).
 pub const MAX_PAYLOAD: usize = 65_507;

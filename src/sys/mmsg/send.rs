@@ -11,10 +11,17 @@ use super::sendmmsg as fast;
 use super::{MAX_PAYLOAD, Outgoing};
 
 /// Datagrams that one buffer is cut into at most (UDP_MAX_SEGMENTS: 64, later 128).
-const MAX_SEGMENTS: usize = 64;
+pub(super) const MAX_SEGMENTS: usize = 64;
 
 /// Datagrams for one sendmmsg(2).
 const MAX_BATCH: usize = 64;
+
+/// How many datagrams of a size can leave as one buffer.
+///
+/// The buffer passes the stack as one datagram before it is cut, and has the limit of one.
+pub fn longest_run(size: usize) -> usize {
+    MAX_PAYLOAD.checked_div(size).map_or(1, |most| most.clamp(1, MAX_SEGMENTS))
+}
 
 /// A payload that fits the smallest MTU of IPv6, 1280 bytes (RFC 8200 section 5), and so every
 /// path that matters.
@@ -53,8 +60,7 @@ impl FastPaths {
         if segment == 0 || segment > self.largest_segment {
             return 1;
         }
-        // The buffer passes the stack as one datagram before it is cut, and has the limit of one.
-        let most = (MAX_PAYLOAD / segment).clamp(1, MAX_SEGMENTS);
+        let most = longest_run(segment);
         let candidates = datagrams.iter().take(most);
         let fits = |one: &&Outgoing<'_>| one.to == first.to && one.payload.len() == segment;
         let run = candidates.clone().take_while(fits).count();
