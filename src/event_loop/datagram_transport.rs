@@ -17,6 +17,8 @@ use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, ReturnPath};
 /// Receive buffers of less are too small to wait for a batch of datagrams: this holds some hundred of them
 /// as the kernel counts.
 const ROOM: usize = 256 * 1024;
+/// This holds some thousand of them.
+const MUCH_ROOM: usize = 2 * 1024 * 1024;
 
 /// Errors of the network that are kept until somebody asks for them: as many hosts may be gone at
 /// once, and later ones are as the first.
@@ -76,6 +78,11 @@ pub trait DatagramTransport: Send {
     /// Whether datagrams may wait for a moment before they are received, without harm.
     fn has_room(&self) -> bool;
 
+    /// The same for a moment that is some times as long.
+    fn has_much_room(&self) -> bool {
+        false
+    }
+
     /// What a recording knows of it, under this number; `None` where it is not recorded.
     fn recorded_flow(&self, number: u64) -> Option<RecordedFlow>;
 
@@ -120,6 +127,11 @@ impl SocketTransport {
         self.late.extend(errors.into_iter().take(room));
         debug_assert!(self.late.len() <= MOST_LATE, "{} errors are kept", self.late.len());
         has_any
+    }
+
+    fn has_room_for(&self, bytes: usize) -> bool {
+        let size = socket2::SockRef::from(&self.socket).recv_buffer_size();
+        matches!(self.socket, DatagramSocket::Udp(_)) && size.is_ok_and(|size| size >= bytes)
     }
 
     fn source(&mut self) -> &mut dyn Source {
@@ -189,8 +201,11 @@ impl DatagramTransport for SocketTransport {
 
     /// A unix socket holds ten datagrams, and makes their senders wait (unix(7), max_dgram_qlen).
     fn has_room(&self) -> bool {
-        let size = socket2::SockRef::from(&self.socket).recv_buffer_size();
-        matches!(self.socket, DatagramSocket::Udp(_)) && size.is_ok_and(|size| size >= ROOM)
+        self.has_room_for(ROOM)
+    }
+
+    fn has_much_room(&self) -> bool {
+        self.has_room_for(MUCH_ROOM)
     }
 
     fn recorded_flow(&self, number: u64) -> Option<RecordedFlow> {

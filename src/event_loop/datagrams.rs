@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use mio::Registry;
 
-use super::BATCH_WAIT;
+use super::batch_wait::BatchWait;
 use super::datagram_opening::SocketExtra;
 use super::datagram_transport::{DatagramTransport, SocketTransport};
 use super::event::{End, Traffic};
@@ -26,9 +26,6 @@ use crate::sys::mmsg::{Outgoing, ReceiveBatch, ReturnPath, SenderAddress};
 
 /// How long a unix peer whose queue is full is left alone.
 const CROWD: Duration = Duration::from_millis(2);
-/// A batch of so many costs no more for each when it grows.
-const LARGE: usize = 32;
-
 pub(super) struct Datagrams {
     pub(super) socket: Box<dyn DatagramTransport>,
     /// What goes with the socket.
@@ -46,11 +43,8 @@ pub(super) struct Datagrams {
     watched: bool,
     /// The queue of a unix peer that is sent to by its name is full; a timer ends the wait.
     crowded: bool,
-    /// Datagrams may wait in the kernel for a moment without filling it.
-    has_room: bool,
-    /// The last batch came so soon after the one before, or is so small for a batch, that it
-    /// would have been worth a moment to receive more at once.
-    arrives_fast: bool,
+    /// Whether it is worth a moment to receive more at once.
+    batch_wait: BatchWait,
     pub(super) traffic: Traffic,
     recorded: Option<Box<SocketRecorder>>,
 }
@@ -80,8 +74,7 @@ impl Datagrams {
         });
         Self {
             recorded,
-            has_room: socket.has_room(),
-            arrives_fast: false,
+            batch_wait: BatchWait::new(&*socket),
             socket,
             extra: None,
             readable: false,
@@ -131,7 +124,7 @@ impl Datagrams {
             match self.socket.receive(batch) {
                 Ok(count) => {
                     let since = now.saturating_duration_since(self.traffic.last_active);
-                    self.arrives_fast = count < LARGE && (count > 1 || since < BATCH_WAIT / 2);
+                    self.batch_wait.note(count, since);
                     self.traffic.received += batch.bytes();
                     self.traffic.last_active = now;
                     if let Some(recorded) = &self.recorded {
@@ -314,12 +307,15 @@ impl Pool {
         }
     }
 
-    /// Where datagrams come in quick succession, has the loop rest for some 0.1 ms before it polls
+    /// Where datagrams come in quick succession, has the loop rest for 0.1 or 0.2 ms before it polls
     /// again, so that more are received together: to wake up for each of them costs more than
     /// all else that is done with it. Not for a handler whose answers a peer waits for.
     pub fn allow_batching(&mut self, id: Id) {
-        if let Some(PoolSource::Datagrams(socket)) = self.sources.get(id) {
-            self.batching |= socket.has_room && socket.arrives_fast;
+        if let Some(PoolSource::Datagrams(socket)) = self.sources.get(id)
+            && let Some(rest) = socket.batch_wait.rest()
+        {
+            // The socket with the least room decides.
+            self.batching = Some(self.batching.map_or(rest, |other| other.min(rest)));
         }
     }
 

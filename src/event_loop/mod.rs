@@ -13,6 +13,7 @@
 
 mod acceptor;
 mod attempts;
+mod batch_wait;
 mod channel;
 mod closing;
 mod datagram_opening;
@@ -99,8 +100,6 @@ const TIMERFD: Token = Token(usize::MAX - 2);
 
 /// Events taken from the poll at a time.
 const EVENTS: usize = 1024;
-/// How long the loop waits for a batch of datagrams. The kernel adds as much (PR_SET_TIMERSLACK).
-const BATCH_WAIT: Duration = Duration::from_micros(50);
 /// How long before an exact timer the loop stops sleeping: to be woken takes the kernel up to
 /// 100 µs, more on an idle virtual machine than on a busy one.
 const EARLY: Duration = Duration::from_micros(150);
@@ -258,8 +257,8 @@ impl EventLoop {
 
     /// Sleeps until there is something to do, or for so long, and notes what is ready.
     fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
-        if self.pool.may_wait_for_batch(BATCH_WAIT) {
-            std::thread::sleep(BATCH_WAIT);
+        if let Some(rest) = self.pool.wait_for_batch() {
+            std::thread::sleep(rest);
         }
         let timeout = match self.pool.exact {
             true => self.exact_timeout(),
@@ -348,10 +347,11 @@ impl Pool {
         self.has_ready() || is_due || !(self.dirty.is_empty() && self.closed.is_empty())
     }
 
-    /// Whether the loop is to rest before it polls, and has the time to.
-    fn may_wait_for_batch(&mut self, rest: Duration) -> bool {
-        let batching = std::mem::take(&mut self.batching);
-        batching && self.poll_timeout(Instant::now).is_none_or(|timeout| timeout > rest)
+    /// How long the loop is to rest before it polls, where it has the time to.
+    fn wait_for_batch(&mut self) -> Option<Duration> {
+        let rest = self.batching.take()?;
+        let has_time = self.poll_timeout(Instant::now).is_none_or(|timeout| timeout > rest);
+        has_time.then_some(rest)
     }
 }
 

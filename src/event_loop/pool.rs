@@ -91,8 +91,8 @@ pub struct Pool {
     pub(super) handshakes: IdMap<Handshaking>,
     /// Names that are being looked up, and that are to be.
     pub(super) lookups: Lookups,
-    /// The loop is to rest before it polls.
-    pub(super) batching: bool,
+    /// The loop is to rest for so long before it polls.
+    pub(super) batching: Option<Duration>,
     pub(super) recording: PoolRecorder,
     /// What makes connections in a simulation.
     pub(super) network: Option<Box<dyn Network>>,
@@ -127,7 +127,7 @@ impl Pool {
             pipes: KernelPipes::default(),
             handshakes: IdMap::default(),
             lookups: Lookups::default(),
-            batching: false,
+            batching: None,
             network: None,
             recording: PoolRecorder::default(),
             now,
