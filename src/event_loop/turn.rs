@@ -194,14 +194,15 @@ impl EventLoop {
             match socket.receive(memory, now) {
                 Some(Ok(())) => {
                     let mut arrivals = memory.arrivals();
-                    let (first, second) = (arrivals.next(), arrivals.next());
-                    let Some(first) = first else { continue };
+                    let Some(first) = arrivals.next() else { continue };
                     // One is the rule where a peer waits for each answer.
-                    let batch: Vec<Arrival<'_>>;
-                    let batch = match second {
-                        None => std::slice::from_ref(&first),
-                        Some(second) => {
-                            batch = [first, second].into_iter().chain(arrivals).collect();
+                    let mut batch: Vec<Arrival<'_>>;
+                    let batch = match memory.count() {
+                        ..=1 => std::slice::from_ref(&first),
+                        count => {
+                            batch = Vec::with_capacity(count);
+                            batch.push(first);
+                            batch.extend(arrivals);
                             &batch[..]
                         }
                     };

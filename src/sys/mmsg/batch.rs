@@ -24,6 +24,8 @@ pub struct ReceiveBatch {
     memory: Box<[u8]>,
     received: Vec<Received>,
     receiver: BatchReceiver,
+    /// Datagrams in all of `received`.
+    count: usize,
     emptied: bool,
 }
 
@@ -48,6 +50,7 @@ impl ReceiveBatch {
             memory: vec![0; SLOTS * SLOT].into_boxed_slice(),
             received: Vec::with_capacity(SLOTS),
             receiver: BatchReceiver::new(),
+            count: 0,
             emptied: false,
         }
     }
@@ -62,7 +65,13 @@ impl ReceiveBatch {
         self.clear();
         self.emptied =
             self.receiver.receive(socket.as_fd(), &mut self.memory, &mut self.received)?;
-        Ok(self.received.iter().map(Received::count).sum())
+        self.count = self.received.iter().map(Received::count).sum();
+        Ok(self.count)
+    }
+
+    /// How many datagrams there are.
+    pub fn count(&self) -> usize {
+        self.count
     }
 
     /// Takes a datagram from elsewhere, behind those that are there, in place of one that was
@@ -79,12 +88,14 @@ impl ReceiveBatch {
         let facts = Facts { dropped, local, ..Facts::default() };
         let length = payload.len();
         self.received.push(Received { length, truncated: false, from, facts });
+        self.count += 1;
         true
     }
 
     /// Forgets what was received.
     pub fn clear(&mut self) {
         self.received.clear();
+        self.count = 0;
         self.emptied = false;
     }
 
