@@ -66,20 +66,30 @@ impl Conversations {
         }
     }
 
-    /// Begins the one for a peer that has sent these bytes so far, as soon as they decide which it is;
-    /// With `last` no more will come. Where none begins like this, the next one in order finds the
-    /// difference.
-    pub fn choose(&mut self, received: &[u8], last: bool) -> Option<Arc<Script>> {
-        self.refill();
-        let fits = |script: &Arc<Script>| script.may_begin_with(received);
-        let at = self.free.iter().position(fits).unwrap_or(0);
+    /// Begins the one for a peer that has sent these bytes so far, as soon as they decide which it is.
+    /// Where none begins like this, the next one in order finds the difference.
+    pub fn choose(&mut self, received: &[u8]) -> Option<Arc<Script>> {
+        let at = self.find(received);
         let first = self.free.get(at)?;
+        let fits = self.free.iter().filter(|script| script.may_begin_with(received));
         // Also true where none fits: then the difference is reported at once.
-        let alone = self.free.iter().filter(|script| fits(script)).nth(1).is_none();
+        let alone = fits.take(2).count() < 2;
         // A conversation in which this side is to send now cannot wait for more bytes: the peer
         // waits.
-        let due = last || alone || first.sends_within(received.len());
+        let due = alone || first.sends_within(received.len());
         if due { self.free.remove(at) } else { None }
+    }
+
+    /// The same for a peer that sends no more: the first one that begins like this.
+    pub fn choose_at_last(&mut self, received: &[u8]) -> Option<Arc<Script>> {
+        let at = self.find(received);
+        self.free.remove(at)
+    }
+
+    /// Where the first one that begins with these bytes is, or else the next one.
+    fn find(&mut self, received: &[u8]) -> usize {
+        self.refill();
+        self.free.iter().position(|script| script.may_begin_with(received)).unwrap_or(0)
     }
 
     /// Plays a script.
@@ -116,7 +126,8 @@ impl Conversation {
         let mut piece = piece;
         if let Self::Undecided(received) = self {
             received.extend_from_slice(piece);
-            let Some(script) = all.choose(received, eof) else { return Ok(()) };
+            let script = if eof { all.choose_at_last(received) } else { all.choose(received) };
+            let Some(script) = script else { return Ok(()) };
             // The player compares all of them again, from the first one on.
             chosen = std::mem::take(received);
             piece = &chosen;
@@ -199,25 +210,25 @@ mod tests {
     #[test]
     fn the_first_words_choose_as_soon_as_they_are_clear() {
         let mut all = conversations(&[("GET a", "A"), ("GET b", "B"), ("PUT", "C")]);
-        assert!(all.choose(b"", false).is_none());
-        assert!(all.choose(b"GET", false).is_none());
-        assert!(is(all.choose(b"GET b", false), "GET b"));
-        assert!(is(all.choose(b"GET", false), "GET a"));
+        assert!(all.choose(b"").is_none());
+        assert!(all.choose(b"GET").is_none());
+        assert!(is(all.choose(b"GET b"), "GET b"));
+        assert!(is(all.choose(b"GET"), "GET a"));
         assert!(!all.is_over());
         // The last one is known before a word is said; then all begin anew.
-        assert!(is(all.choose(b"", false), "PUT"));
+        assert!(is(all.choose(b""), "PUT"));
         assert!(all.is_over());
-        assert!(all.choose(b"G", false).is_none());
+        assert!(all.choose(b"G").is_none());
     }
 
     #[test]
     fn the_order_decides_where_words_do_not() {
         let mut all = conversations(&[("", "hello"), ("x", "y"), ("x", "z")]);
-        assert!(all.choose(b"", false).unwrap().sends_within(0));
-        let same = all.choose(b"x", false).unwrap();
+        assert!(all.choose(b"").unwrap().sends_within(0));
+        let same = all.choose(b"x").unwrap();
         assert!(is(Some(same), "x"));
         // What no recording begins with is compared with the next one.
-        assert!(is(all.choose(b"other", false), "x"));
+        assert!(is(all.choose(b"other"), "x"));
     }
 
     #[test]

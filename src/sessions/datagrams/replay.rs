@@ -68,7 +68,7 @@ impl ReplayService {
             // Where all have been given out there is no conversation for one more.
             let script = match self.conversations.is_over() {
                 true => None,
-                false => self.conversations.choose(payload, true),
+                false => self.conversations.choose_at_last(payload),
             };
             let Some(script) = script else {
                 let count = self.conversations.count() as u64;
