@@ -7,16 +7,12 @@ use std::os::unix::net::UnixStream;
 use serde_json::Value;
 
 use crate::support::net::{connect, connect_from, read_all};
-use crate::support::{Running, wirecat};
+use crate::support::{Running, named, wirecat};
 
 fn driven(words: &[&str]) -> (Running, String) {
     let mut server = wirecat(words.iter().chain(&["--output", "json"])).piped().start();
     let local = server.wait_for_event("listening")["local"].as_str().unwrap().to_owned();
     (server, local)
-}
-
-fn named<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
-    events.iter().filter(|event| event["event"] == name).collect()
 }
 
 /// One connection too many is closed at once, and that is reported once; others live, and so does the

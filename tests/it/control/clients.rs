@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{all, answers, driven, expected};
+use super::{answers, driven, expected, named};
 use crate::support::net::{RefusingPort, accept, listener, peer, read_all, read_exactly, reset};
 
 /// The one connection has number 1, a name, and is what a message without `to` goes to.
@@ -30,7 +30,7 @@ fn a_client_sends_what_a_command_asks_for() {
     let gone = "not-connected";
     let answered = [(1, "sent"), (2, "sent"), (3, "sent"), (4, gone), (5, gone)];
     assert_eq!(answers(&ended), expected(&answered));
-    assert_eq!(all(&ended.events(), "closed")[0]["conn"], 1);
+    assert_eq!(named(&ended.events(), "closed")[0]["conn"], 1);
     server.join();
 }
 
@@ -44,7 +44,7 @@ fn a_message_waits_for_its_connection() {
     assert_eq!(client.wait_for_event("list")["count"], 0);
     assert_eq!(read_all(&accept(&port.listen())), b"early");
     let ended = client.wait_open().code(0);
-    assert_eq!(all(&ended.events(), "drained").len(), 1);
+    assert_eq!(named(&ended.events(), "drained").len(), 1);
 }
 
 /// Where no connection comes to be, what waited for it is told as lost.
@@ -56,7 +56,7 @@ fn a_message_that_waited_in_vain_is_reported() {
     client.wait_for_event("sent");
     let ended = client.wait_open().code(4);
     let events = ended.events();
-    let failed = all(&events, "send-failed");
+    let failed = named(&events, "send-failed");
     assert_eq!((&failed[0]["kind"], &failed[0]["unsent"]), (&"unsent".into(), &5.into()));
 }
 

@@ -1,6 +1,6 @@
 //! A listener that is told what to do. Its peers go by their addresses.
 
-use super::{all, answers, driven, expected, started};
+use super::{answers, driven, expected, named, started};
 use crate::support::datagrams::{hear_all, hear_nothing, socket};
 
 /// Whoever was heard can be answered by the `peer` of its message, and all of them at once.
@@ -26,7 +26,7 @@ fn peers_are_answered_by_their_addresses() {
     let ended = listener.wait().code(0);
     assert_eq!(answers(&ended), expected(&[(1, "sent"), (2, "sent"), (3, "sent")]));
     let events = ended.events();
-    assert_eq!(all(&events, "sent")[1]["count"], 2);
+    assert_eq!(named(&events, "sent")[1]["count"], 2);
     assert_eq!(events.last().expect("a summary")["messages_out"], 4);
 }
 

@@ -19,7 +19,7 @@ use std::net::TcpStream;
 use serde_json::Value;
 
 use crate::support::net::connect;
-use crate::support::{Ended, Program, Running, wirecat};
+use crate::support::{Ended, Program, Running, named, wirecat};
 
 /// A run that is driven in JSON, both ways.
 fn driven(command: &str) -> Program {
@@ -46,11 +46,6 @@ fn client(server: &mut Running, address: &str) -> TcpStream {
     let name = client.local_addr().expect("an address");
     server.wait_for_output(format!("\"peer\":\"{name}\""));
     client
-}
-
-/// The events of these names.
-fn all<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
-    events.iter().filter(|event| event["event"] == name).collect()
 }
 
 /// What came of each line of the commands that sent something: `sent`, or the kind of failure.

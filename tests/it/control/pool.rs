@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{all, driven, server};
+use super::{driven, named, server};
 use crate::support::net::{
     RefusingPort, accept, connect, listener, narrow_listener, read_all, read_exactly, reset,
 };
@@ -30,7 +30,7 @@ pub(super) fn local(running: &mut Running, count: usize) -> String {
 pub(super) fn answer(ended: &Ended, name: &str, line: u64) -> Value {
     let events = ended.events();
     let of_line: Vec<_> =
-        all(&events, name).into_iter().filter(|event| event["line"] == line).collect();
+        named(&events, name).into_iter().filter(|event| event["line"] == line).collect();
     assert_eq!(of_line.len(), 1, "{name} for line {line}: {of_line:?}");
     of_line[0].clone()
 }
@@ -157,7 +157,7 @@ fn the_connection_of_the_command_line_is_one_of_many_in_a_pool() {
     order(&mut pool, &[json!({"close": 2})]);
     let ended = pool.wait_open().code(6);
     let events = ended.events();
-    let warnings = all(&events, "warning");
+    let warnings = named(&events, "warning");
     let words = warnings[0]["message"].as_str().expect("words");
     assert!(words.starts_with(&format!("#1 {address} was lost")), "{words}");
 }
@@ -260,7 +260,7 @@ fn a_stuck_peer_of_a_pool_meets_the_slow_policy() {
     assert_eq!(pool.wait_for_event("closed")["detail"], "slow");
     let ended = pool.wait().code(6);
     assert_eq!(reader.join().expect("a reader"), 8 << 20);
-    assert_eq!(all(&ended.events(), "sent").len(), 8);
+    assert_eq!(named(&ended.events(), "sent").len(), 8);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn a_name_is_dialed_at_all_its_addresses() {
     let connected = pool.wait_for_event("connected");
     assert_eq!((&connected["line"], &connected["peer"]), (&json!(1), &json!(address)));
     let ended = pool.wait().code(0);
-    for failed in all(&ended.events(), "connect-failed") {
+    for failed in named(&ended.events(), "connect-failed") {
         assert_eq!((&failed["conn"], failed.get("line")), (&json!(1), None), "{failed}");
     }
 }

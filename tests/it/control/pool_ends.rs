@@ -7,7 +7,7 @@ use rustix::process::{Resource, Signal, getrlimit};
 use serde_json::json;
 
 use super::pool::{answer, local, order, pool};
-use super::{all, answers, driven};
+use super::{answers, driven, named};
 use crate::support::net::read_exactly;
 use crate::support::net::{
     RefusingPort, accept, connect, listener, listener_with_backlog, read_all,
@@ -40,7 +40,7 @@ fn a_peer_that_is_not_there_is_a_connect_failed_and_no_loss() {
                 (&connecting["conn"], &connecting["peer"])
             );
         }
-        assert_eq!(all(&ended.events(), "connect-failed").len(), 2);
+        assert_eq!(named(&ended.events(), "connect-failed").len(), 2);
         assert_eq!(ended.events().last().expect("a summary")["connections"], 0);
     }
 }

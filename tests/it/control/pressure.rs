@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use socket2::SockRef;
 
-use super::{all, answers, client, driven, server};
+use super::{answers, client, driven, named, server};
 use crate::support::net::{connect, connect_narrow, read_exactly};
 use crate::support::{PATIENCE, Running, proc};
 
@@ -45,7 +45,7 @@ fn drained_comes_when_everything_is_written() {
     server.say("{\"send\":\"z\",\"to\":1}\n");
     assert!(server.wait_for_events("sent", 3)[2].get("queued").is_none());
     let ended = server.wait().code(0);
-    assert_eq!(all(&ended.events(), "drained").len(), 1);
+    assert_eq!(named(&ended.events(), "drained").len(), 1);
 }
 
 /// A full queue pauses the commands, as it pauses stdin: what is for somebody else comes later,

@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use serde_json::Value;
 use socket2::SockRef;
 
-use super::{all, answers, client, driven, expected, server, started};
+use super::{answers, client, driven, expected, named, server, started};
 use crate::support::net::{connect, peer, read_all, read_exactly, reset};
 use crate::support::{Running, proc, wirecat};
 
@@ -242,7 +242,7 @@ fn connections_that_are_paused_hold_nothing() {
     drop(clients);
     let ended = server.wait().code(0);
     let events = ended.events();
-    let raw = all(&events, "data").into_iter().filter(|event| event.get("line").is_none());
+    let raw = named(&events, "data").into_iter().filter(|event| event.get("line").is_none());
     let read: u64 = raw.map(|event| event["len"].as_u64().expect("a length")).sum();
     assert_eq!(read, sent as u64);
 }
@@ -268,7 +268,7 @@ fn a_peer_is_held_back_until_it_is_resumed() {
     drop((one, two));
     let ended = server.wait();
     let events = ended.events();
-    let read = all(&events, "data").into_iter().filter(|event| event["conn"] == 1);
+    let read = named(&events, "data").into_iter().filter(|event| event["conn"] == 1);
     let read: u64 = read.map(|event| event["len"].as_u64().expect("a length")).sum();
     assert_eq!(read, sent as u64);
 }

@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-use super::{all, answers, driven, expected};
+use super::{answers, driven, expected, named};
 use crate::support::datagrams::{ClosedPort, hear, hear_all, hear_nothing, socket, socket_on};
 use crate::support::{PATIENCE, Running, wirecat};
 
@@ -41,7 +41,7 @@ fn each_message_goes_where_its_command_says() {
     let sent = ["sent"; 4].map(str::to_owned);
     assert_eq!(answers(&ended), (1..).zip(sent).collect::<Vec<_>>());
     let events = ended.events();
-    let sent = all(&events, "sent");
+    let sent = named(&events, "sent");
     let answer = |at: usize| {
         let event = &sent[at];
         (event["peer"].as_str(), event["len"].as_u64(), event["count"].as_u64())
@@ -70,7 +70,7 @@ fn a_closed_port_is_reported_by_its_name() {
     }
     let ended = sender.wait().code(0);
     let events = ended.events();
-    let (failed, sent) = (all(&events, "send-failed"), all(&events, "sent"));
+    let (failed, sent) = (named(&events, "send-failed"), named(&events, "sent"));
     assert!(sent.len() == 40 && sent.iter().all(|event| event["line"].is_u64()), "{sent:?}");
     for peer in &closed {
         let about = failed.iter().filter(|event| event["peer"] == **peer);
@@ -79,7 +79,7 @@ fn a_closed_port_is_reported_by_its_name() {
         assert!(about.iter().all(|event| event["kind"] == "refused" && event["line"].is_null()));
     }
     assert!(failed.iter().all(|event| event["peer"] != name(&open)), "{failed:?}");
-    assert!(all(&events, "error").is_empty());
+    assert!(named(&events, "error").is_empty());
 }
 
 /// Of a name with several addresses the next one is used where nobody listens at the first.
@@ -229,8 +229,8 @@ fn what_a_full_peer_does_not_take_waits_in_order() {
     }
     let ended = sender.wait().code(0);
     let events = ended.events();
-    assert_eq!(all(&events, "sent").len(), 500);
-    assert!(!all(&events, "drained").is_empty() && all(&events, "send-failed").is_empty());
+    assert_eq!(named(&events, "sent").len(), 500);
+    assert!(!named(&events, "drained").is_empty() && named(&events, "send-failed").is_empty());
 }
 
 /// SPEC 1.7: a unix peer that reads nothing costs the others nothing. Commands are obeyed all the
@@ -256,10 +256,10 @@ fn a_peer_that_reads_nothing_holds_no_command_back() {
     sender.wait_for_events("list", 1);
     let ended = sender.wait_open().code(6).says("these bytes are left: 1024");
     let events = ended.events();
-    let failed = all(&events, "send-failed");
+    let failed = named(&events, "send-failed");
     let is_told = |event: &&serde_json::Value| event["kind"] == "slow" && event["line"].is_u64();
     assert!(!failed.is_empty() && failed.iter().all(is_told), "{:?}", failed.first());
-    assert_eq!(all(&events, "sent").len() + failed.len(), 3002);
+    assert_eq!(named(&events, "sent").len() + failed.len(), 3002);
 }
 
 /// A name, and a link-local address with its interface, are looked up without holding up anything, and
@@ -281,9 +281,9 @@ fn a_receiver_may_be_a_name() {
     hear_all(&two, ["4"]);
     let ended = sender.wait().code(0);
     let events = ended.events();
-    assert_eq!(all(&events, "sent").len(), 5);
-    assert_eq!(all(&events, "sent")[0]["peer"], format!("localhost:{}", port(&one)));
-    let failed = all(&events, "send-failed");
+    assert_eq!(named(&events, "sent").len(), 5);
+    assert_eq!(named(&events, "sent")[0]["peer"], format!("localhost:{}", port(&one)));
+    let failed = named(&events, "send-failed");
     assert_eq!(failed.len(), 1, "{events:?}");
     assert_eq!((&failed[0]["line"], &failed[0]["len"]), (&5.into(), &1.into()));
     ended.says("line 7");
@@ -302,7 +302,7 @@ fn what_waits_at_the_end_is_reported() {
     let mut sender = sender(&format!("udp-send -w 1s unix:{}", path.display()));
     sender.say("{\"send\":\"x\"}\n".repeat(500));
     let ended = sender.wait_open().code(124).says("these bytes are left: ");
-    let sent = all(&ended.events(), "sent").len();
+    let sent = named(&ended.events(), "sent").len();
     assert_eq!(sent, 500, "no command is held back");
 }
 
@@ -338,7 +338,8 @@ fn groups_are_sent_to_by_command() {
     let kinds = [(1, "sent"), (2, "sent"), (3, "not-multicast"), (4, "not-multicast")];
     assert_eq!(answers(&ended), expected(&kinds));
     let events = ended.events();
-    let groups: Vec<_> = all(&events, "sent").iter().map(|event| event["group"].clone()).collect();
+    let groups: Vec<_> =
+        named(&events, "sent").iter().map(|event| event["group"].clone()).collect();
     assert_eq!(groups, [1, 2].map(|last| format!("239.77.30.{last}:{number}")));
     assert!(ended.stderr.contains("use udp-listen or udp-send"), "{}", ended.stderr);
     [one, other].into_iter().for_each(|running| _ = running.wait().code(0));
@@ -382,6 +383,6 @@ fn ten_thousand_commands_have_ten_thousand_answers() {
         sender.say("{\"send\":\"0123456789\"}\n".repeat(100));
     }
     let ended = sender.wait().code(0);
-    assert_eq!(all(&ended.events(), "sent").len(), 10_000);
+    assert_eq!(named(&ended.events(), "sent").len(), 10_000);
     reader.join().expect("it reads");
 }

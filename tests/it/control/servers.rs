@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{all, answers, client, driven, expected, server, started};
+use super::{answers, client, driven, expected, named, server, started};
 use crate::support::net::{connect, read_all, read_exactly, reset};
 use crate::support::wirecat;
 
@@ -21,11 +21,11 @@ fn messages_go_to_whom_they_are_for() {
     let ended = server.wait().code(0);
     assert_eq!(answers(&ended), expected(&[1, 2, 3, 4, 5].map(|line| (line, "sent"))));
     let events = ended.events();
-    let sent = all(&events, "sent");
+    let sent = named(&events, "sent");
     assert_eq!((&sent[0]["count"], &sent[0]["len"]), (&2.into(), &3.into()));
     assert_eq!((&sent[1]["conn"], &sent[2]["conn"]), (&1.into(), &2.into()));
     assert!(sent.iter().all(|event| event.get("queued").is_none()), "{sent:?}");
-    assert!(all(&events, "drained").is_empty());
+    assert!(named(&events, "drained").is_empty());
     assert_eq!(events.last().expect("a summary")["messages_out"], 5);
 }
 
@@ -159,8 +159,8 @@ fn the_end_of_the_commands_is_quit() {
         let ended = server.wait().code(0);
         assert_eq!(read_all(&one), b"");
         let events = ended.events();
-        assert_eq!(all(&events, "closed").len(), 1);
-        assert_eq!(all(&events, "list").len(), if input.is_empty() { 0 } else { 2 });
+        assert_eq!(named(&events, "closed").len(), 1);
+        assert_eq!(named(&events, "list").len(), if input.is_empty() { 0 } else { 2 });
     }
 }
 
@@ -192,10 +192,10 @@ fn what_is_lost_with_a_connection_is_reported() {
     let names = events.iter().filter_map(|event| event["event"].as_str());
     let names: Vec<&str> = names.filter(|name| ["send-failed", "closed"].contains(name)).collect();
     assert_eq!(names, ["send-failed", "closed"]);
-    let (failed, closed) = (all(&events, "send-failed")[0], all(&events, "closed")[0]);
+    let (failed, closed) = (named(&events, "send-failed")[0], named(&events, "closed")[0]);
     assert_eq!((&failed["kind"], &failed["conn"]), (&"unsent".into(), &1.into()));
     assert_eq!(failed["unsent"], closed["unsent"]);
-    assert!(all(&events, "drained").is_empty());
+    assert!(named(&events, "drained").is_empty());
 }
 
 /// In words, for a person: text is sent with its end of line, and `//` begins with a slash.

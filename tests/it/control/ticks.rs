@@ -1,6 +1,6 @@
 //! `tick`: the time as an event, for a program that waits for nothing but events.
 
-use super::{all, driven, server};
+use super::{driven, named, server};
 use crate::support::net::{connect, read_exactly};
 
 /// It is counted from the command on, and ends as another command asks.
@@ -24,11 +24,11 @@ fn the_time_comes_as_events() {
     server.say("{\"tick\":\"often\"}\n{\"tick\":1}\n{\"tick\":\"1us\"}\n");
     let ended = server.wait().code(0);
     let events = ended.events();
-    let wrong: Vec<_> = all(&events, "error").iter().map(|event| event["kind"].clone()).collect();
+    let wrong: Vec<_> = named(&events, "error").iter().map(|event| event["kind"].clone()).collect();
     assert_eq!(wrong, ["bad-command"; 3]);
-    let first = all(&events, "tick").into_iter().find(|tick| tick["line"] == 5).expect("a tick");
+    let first = named(&events, "tick").into_iter().find(|tick| tick["line"] == 5).expect("a tick");
     assert!(first["count"].as_u64().expect("a count") >= 1, "{first}");
-    assert!(all(&events, "tick").iter().all(|tick| tick["line"] != 3 && tick["line"] != 4));
+    assert!(named(&events, "tick").iter().all(|tick| tick["line"] != 3 && tick["line"] != 4));
 }
 
 /// A server sends to its clients at intervals, and has no clock of its own.

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use serde_json::Value;
 
 use super::reads::read;
-use super::{all, client, driven, server};
+use super::{client, driven, named, server};
 use crate::support::Running;
 use crate::support::net::{connect, read_all, until_reset};
 
@@ -113,7 +113,7 @@ fn an_expectation_is_met_by_what_was_read() {
     read(&mut server, 1, "line");
     let ended = server.wait_open().code(0);
     let texts =
-        all(&ended.events(), "data").iter().map(|data| data["text"].clone()).collect::<Vec<_>>();
+        named(&ended.events(), "data").iter().map(|data| data["text"].clone()).collect::<Vec<_>>();
     assert_eq!(texts, ["hay", "needle"]);
 }
 

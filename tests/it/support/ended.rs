@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::schema;
 
 /// A program that has ended.
@@ -61,4 +63,9 @@ impl Ended {
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.stdout).expect("UTF-8 on stdout")
     }
+}
+
+/// The events of this name.
+pub(crate) fn named<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["event"] == name).collect()
 }

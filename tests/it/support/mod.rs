@@ -31,7 +31,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 #[cfg(feature = "tls")]
 pub(crate) use self::binary::is_full_size;
 pub(crate) use self::binary::wirecat_path;
-pub(crate) use self::ended::Ended;
+pub(crate) use self::ended::{Ended, named};
 pub(crate) use self::skipped::skip;
 
 /// How long anything may take that should be quick, on a loaded machine.

@@ -8,10 +8,8 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 
-use serde_json::Value;
-
 use crate::support::net::connect;
-use crate::support::{Ended, Running, wirecat};
+use crate::support::{Ended, Running, named, wirecat};
 
 /// A server with JSON on stdout and so many threads, and its address.
 fn server(threads: usize, words: &str) -> (Running, String) {
@@ -45,10 +43,6 @@ fn talk(mut stream: &TcpStream, bytes: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     answer
-}
-
-fn named<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
-    events.iter().filter(|event| event["event"] == name).collect()
 }
 
 /// Each connection from 1 to `count` is accepted and closed once, in this order, with all of its
