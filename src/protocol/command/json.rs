@@ -83,13 +83,8 @@ struct CommandObject {
 
 impl CommandObject {
     fn command(self) -> Result<Command, String> {
-        let keys = [
-            (self.to.is_some(), "`to` goes with send, b64 or hex only"),
-            (self.another.is_some(), "`another` goes with connect only"),
-            (self.form.is_some(), "`as` goes with read only"),
-            (self.within.is_some(), "`within` goes with read only"),
-        ];
-        let is_another = self.another.is_some();
+        let (has_to, is_another) = (self.to.is_some(), self.another.is_some());
+        let (has_form, has_within) = (self.form.is_some(), self.within.is_some());
         let form = self.form.map(|text| text.parse::<ReadForm>()).transpose()?;
         let within = self.within.map(|TimeText(text)| within(&text)).transpose()?;
         let wrong = |cause| format!("`tick`: {cause}");
@@ -121,14 +116,17 @@ impl CommandObject {
         if commands.next().is_some() {
             return Err(none("more than one command in one object"));
         }
-        let belongs = match &command {
-            Command::Send { .. } => [true, false, false, false],
-            Command::Connect { .. } => [false, true, false, false],
-            Command::Read { .. } => [false, false, true, true],
-            _ => [false; 4],
-        };
-        let stray = keys.iter().zip(belongs).find(|((is_given, _), belongs)| *is_given && !belongs);
-        stray.map_or(Ok(command), |((_, misplaced), _)| Err((*misplaced).to_owned()))
+        let is_send = matches!(command, Command::Send { .. });
+        let is_connect = matches!(command, Command::Connect { .. });
+        let is_read = matches!(command, Command::Read { .. });
+        let stray = [
+            (has_to && !is_send, "`to` goes with send, b64 or hex only"),
+            (is_another && !is_connect, "`another` goes with connect only"),
+            (has_form && !is_read, "`as` goes with read only"),
+            (has_within && !is_read, "`within` goes with read only"),
+        ];
+        let first = stray.into_iter().find(|(is_stray, _)| *is_stray);
+        first.map_or(Ok(command), |(_, misplaced)| Err(misplaced.to_owned()))
     }
 }
 
