@@ -143,6 +143,4 @@ fn too_deep<T>() -> Result<T, PickleError> {
 }
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod spellings;
+mod tests;
