@@ -42,6 +42,9 @@ const LEAST: usize = RECORD + OVERHEAD;
 /// of certificates, and a server, which anybody may send to, what a client needs.
 const CLIENT_HANDSHAKE: usize = 96 * 1024;
 const SERVER_HANDSHAKE: usize = 18 * 1024;
+/// The header of a record, and what may follow it (RFC 5246, section 6.2.3).
+const HEADER: usize = 5;
+const LONGEST: usize = RECORD + 2048;
 /// Bytes that are read and thrown away behind a fatal alert of this side: unread, they would have the
 /// kernel send RST, which may overtake it.
 const DISCARDED: usize = 256 * 1024;
@@ -86,7 +89,7 @@ impl Pool {
     }
 
     /// Has each client of a listener go through TLS, within 10 s.
-    pub(crate) fn accept_encrypted(&mut self, listener: Id, tls: ServerTls) {
+    pub fn accept_encrypted(&mut self, listener: Id, tls: ServerTls) {
         self.accept_through(listener, DEADLINE, move |inner| over(inner, tls.session()));
     }
 }
@@ -166,7 +169,11 @@ impl TlsStream {
             Ok(Progress::Closed) => self.ends.close(),
             Err(error) => self.ends.break_off(error),
         }
-        self.keep(wire.get(done..).unwrap_or_default());
+        let rest = wire.get(done..).unwrap_or_default();
+        if rest.len() > self.most() && !self.ends.is_over() {
+            self.refuse_length(rest);
+        }
+        self.keep(rest);
         filled
     }
 
@@ -174,10 +181,24 @@ impl TlsStream {
     fn keep(&mut self, rest: &[u8]) {
         let rest = if self.ends.is_over() { &[] } else { rest };
         self.incoming.keep(rest);
+    }
+
+    /// Bytes of a message that is not whole which may be kept.
+    fn most(&self) -> usize {
         let is_client = self.session.is_client() || self.stage.is_open();
-        if rest.len() > if is_client { CLIENT_HANDSHAKE } else { SERVER_HANDSHAKE } {
-            self.ends.break_off(HandshakeError::new(Kind::Tls, TOO_LONG).into());
-        }
+        if is_client { CLIENT_HANDSHAKE } else { SERVER_HANDSHAKE }
+    }
+
+    /// Ends a stream whose peer sends more than may be kept. rustls has no alert for that: what cannot be
+    /// a record follows in the place of the rest, and has it send one.
+    #[cold]
+    fn refuse_length(&mut self, rest: &[u8]) {
+        let mut wire = rest.to_vec();
+        wire.resize(rest.len() + LONGEST + HEADER, u8::MAX);
+        let mut sinks = Sinks { data: &mut |_| {}, outgoing: self.outgoing.back() };
+        let (_, outcome) = self.session.process(&mut wire, &mut sinks);
+        debug_assert!(outcome.is_err(), "it is no record");
+        self.ends.break_off(HandshakeError::new(Kind::Tls, TOO_LONG).into());
     }
 
     /// Whether a read gives something that is here already.

@@ -23,8 +23,12 @@ impl Transport for TlsStream {
     }
 
     fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
-        if self.stage.is_connecting() && self.inner.connected()?.is_none() {
-            return Ok(None);
+        if self.stage.is_connecting() {
+            // One that was reset at once has been up below TLS, and not inside.
+            let below = self.inner.connected().map_err(|error| self.before_open(error))?;
+            if below.is_none() {
+                return Ok(None);
+            }
         }
         let is_up =
             self.stage.is_open() || self.shake_hands().map_err(|error| self.before_open(error))?;
@@ -60,6 +64,8 @@ impl Transport for TlsStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
             if !self.incoming.plain.is_empty() {
+                // The wire was not looked at: whatever has come since it was is announced already.
+                self.incoming.is_drained = false;
                 return Ok(self.incoming.plain.deliver(into));
             }
             if let Some(error) = self.ends.take_error() {

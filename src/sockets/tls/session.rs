@@ -13,6 +13,9 @@ use crate::error::HandshakeError;
 /// Bytes that are kept of what a peer sends first, for the words about one that does not speak TLS.
 const FIRST: usize = 24;
 
+/// A record with the alert decode_error.
+const DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
+
 /// What this side is, as far as the words of an error depend on it.
 #[derive(Debug)]
 pub(super) struct Ours {
@@ -113,9 +116,16 @@ impl TlsSession {
                 Ok(Step::Closed) => progress = Progress::Closed,
                 Err(error) => {
                     // A step that has something to send takes nothing from the wire.
-                    let rest = wire.get_mut(done..).unwrap_or_default();
+                    let (rest, before) = (wire.get_mut(done..), sinks.outgoing.len());
+                    let rest = rest.unwrap_or_default();
                     while self.role.common().wants_write() && self.role.step(rest, sinks).1.is_ok()
                     {
+                    }
+                    let is_told = sinks.outgoing.len() > before;
+                    if !is_told && self.is_handshaking() && words::is_own(&error) {
+                        // Of a message that is too long rustls tells the peer nothing. One that has not got
+                        // as far as keys of its own takes this in the clear.
+                        sinks.outgoing.extend_from_slice(&DECODE_ERROR);
                     }
                     return (done, Err(self.failure(&error)));
                 }

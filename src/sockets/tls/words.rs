@@ -27,6 +27,11 @@ pub(super) fn is_late_refusal(error: &Error) -> bool {
     matches!(alert, Alert::CertificateRequired) || rejection(*alert).is_some()
 }
 
+/// Whether this side has found out, and not the peer.
+pub(super) fn is_own(error: &Error) -> bool {
+    !matches!(error, Error::AlertReceived(_))
+}
+
 /// An error behind the handshake, which ends the stream.
 #[cold]
 pub(super) fn broken(error: &Error) -> io::Error {

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -126,4 +127,27 @@ fn a_trust_store_without_an_end_does_not_keep_a_run_beyond_its_time() {
         command.env("SSL_CERT_FILE", &fifo).env_remove("SSL_CERT_DIR");
     });
     program.run().code(7);
+}
+
+/// Whether the reset is met by connecting or by the first read is a matter of time, and what is said is not.
+#[test]
+fn a_server_that_resets_each_connection_has_shaken_hands_with_nobody() {
+    let files = Files::new();
+    let (listener, address) = listener();
+    let port = address.rsplit(':').next().unwrap().parse().unwrap();
+    std::thread::spawn(move || {
+        while let Ok((stream, _)) = listener.accept() {
+            let linger = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            linger.expect("a socket");
+        }
+    });
+    let options = "--tls --tls-ca @ca.pem";
+    for _ in 0..10 {
+        let ended = client(&files, options, port).input("secret").run().code(8);
+        ended.says("cannot connect to").says("closed without an answer to the TLS handshake");
+    }
+    for _ in 0..5 {
+        let ended = client(&files, &format!("{options} -z"), port).run().code(8);
+        ended.says("closed without an answer to the TLS handshake");
+    }
 }
