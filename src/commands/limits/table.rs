@@ -187,6 +187,13 @@ pub const LIMITS: &[Limit] = &[
         "src/event_loop/tls_stream/tests/handshakes.rs a_handshake_without_end_is_no_handshake",
     ),
     limit(
+        "a file of certificates or of a key (--tls-ca, --tls-cert, SSL_CERT_FILE)",
+        "{}",
+        &[(Bytes(16 << 20), "sockets/tls/identity.rs MOST")],
+        "it is refused",
+        "tests/it/trust/files.rs whom_to_trust_is_what_the_machine_or_a_variable_says",
+    ),
+    limit(
         "the handshake of --frame tinyproto",
         "{}",
         &[(seconds(10), "sessions/streams/deadlines.rs HELLO")],

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, SanType};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
 };
@@ -99,6 +100,22 @@ impl IdentityFiles {
 /// All certificates of a file, which are trusted.
 pub(super) fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     PemFile::read(CERTIFICATES, path)?.certificates()
+}
+
+/// Sees to it that what `SSL_CERT_FILE` names has an end. Of a regular file the length says so, and others
+/// read it; what is none, such as a pipe, is read here and but once.
+pub(super) fn read_store(path: &Path) -> Result<Option<Vec<CertificateDer<'static>>>, Failure> {
+    let failure =
+        |error| Failure::io(Status::Local, CERTIFICATES, path.display().to_string(), &error);
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() && metadata.len() > MOST => Err(failure(too_large())),
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+            let (bytes, _) = read(path).map_err(failure)?;
+            Ok(Some(CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect()))
+        }
+        // Whatever else is wrong, there is no certificate.
+        _ => Ok(None),
+    }
 }
 
 /// A file of PEM that was read.
@@ -199,9 +216,15 @@ fn read(path: &Path) -> io::Result<(Vec<u8>, bool)> {
     let metadata = file.metadata()?;
     let mut bytes = Vec::new();
     if (&mut file).take(MOST + 1).read_to_end(&mut bytes)? as u64 > MOST {
-        return Err(io::Error::other("it is larger than 16 MiB"));
+        return Err(too_large());
     }
+    debug_assert!(bytes.len() as u64 <= MOST, "{}", bytes.len());
     Ok((bytes, metadata.is_file() && metadata.mode() & OTHERS_READ != 0))
+}
+
+#[cold]
+fn too_large() -> io::Error {
+    io::Error::other("it is larger than 16 MiB")
 }
 
 fn article(label: &str) -> String {

@@ -2,6 +2,7 @@
 //! a refusal by an alert.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +19,7 @@ use rustls::{
 };
 
 use super::certificate::{self, date, time};
+use super::identity::read_store;
 use super::{PeerCertificate, Pins, provider};
 use crate::error::{Failure, HandshakeError, Status};
 use crate::kind::Kind;
@@ -54,10 +56,7 @@ impl ServerTrust {
     ) -> Result<Self, Failure> {
         let (chain, authorities): (Option<Arc<dyn ServerCertVerifier>>, _) = match issuers {
             Issuers::Anybody => (None, Vec::new()),
-            Issuers::Platform => {
-                let verifier = rustls_platform_verifier::Verifier::new(provider());
-                (Some(Arc::new(verifier.map_err(|_| no_trust_store())?)), Vec::new())
-            }
+            Issuers::Platform => (Some(platform()?), Vec::new()),
             Issuers::These(authorities) => {
                 let roots = roots(&authorities);
                 let builder = WebPkiServerVerifier::builder_with_provider(roots, provider());
@@ -274,6 +273,26 @@ fn more_exactly(error: Error, leaf: &CertificateDer<'_>) -> Error {
         }
         _ => error,
     }
+}
+
+/// Those that this machine trusts, or that the environment names.
+fn platform() -> Result<Arc<dyn ServerCertVerifier>, Failure> {
+    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let once = match named {
+        Some(path) => read_store(&path)?,
+        None => None,
+    };
+    Ok(match once {
+        Some(authorities) => {
+            let roots = roots(&authorities);
+            let builder = WebPkiServerVerifier::builder_with_provider(roots, provider());
+            builder.build().map_err(|_| no_trust_store())?
+        }
+        None => {
+            let verifier = rustls_platform_verifier::Verifier::new(provider());
+            Arc::new(verifier.map_err(|_| no_trust_store())?)
+        }
+    })
 }
 
 /// An error of a check as one of rustls, which carries it to `words`.

@@ -97,5 +97,20 @@ fn whom_to_trust_is_what_the_machine_or_a_variable_says() {
     let words =
         format!("SSL_CERT_FILE is {missing}, which has no certificates (--tls-ca FILE names");
     ended.says("cannot verify any server: ").says(&words);
+    // What has no end, or is far too long, is not read to its end.
+    client("/dev/zero").run().code(7).says("cannot take certificates from /dev/zero: it is larger");
+    let large = files.path("large");
+    let file = std::fs::File::create(&large).expect("a file");
+    file.set_len((16 << 20) + 1).expect("holes take no room");
+    let large = large.display().to_string();
+    client(&large).run().code(7).says(&format!("from {large}: it is larger than 16 MiB"));
+    client("/dev/null").run().code(8).says("SSL_CERT_FILE is /dev/null, which has no certificates");
+    // A pipe can be read but once.
+    let fifo = files.path("fifo").display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+    let certificates = std::fs::read(&files.ca.file).expect("a file");
+    let running = client(&fifo).start();
+    std::fs::write(&fifo, certificates).expect("it is read");
+    running.wait().code(0);
     stop(server);
 }
