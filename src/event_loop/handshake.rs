@@ -101,16 +101,40 @@ impl Pool {
         handler: &mut dyn Handler,
     ) -> io::Result<()> {
         let transport = self.recorded(stream, Role::Accepted);
+        self.admit_transport(transport, listener, (peer, local), handler).map(drop)
+    }
+
+    /// Has a listener accept a connection that the kernel knows nothing of.
+    ///
+    /// # Errors
+    /// It cannot be registered with the poll.
+    pub fn simulate_accepted(
+        &mut self,
+        transport: Box<dyn Transport>,
+        listener: Id,
+        handler: &mut dyn Handler,
+    ) -> io::Result<Id> {
+        let unknown = (Endpoint::default(), Endpoint::default());
+        self.admit_transport(transport, listener, unknown, handler)
+    }
+
+    fn admit_transport(
+        &mut self,
+        transport: Box<dyn Transport>,
+        listener: Id,
+        (peer, local): (Endpoint, Endpoint),
+        handler: &mut dyn Handler,
+    ) -> io::Result<Id> {
         if self.acceptor(listener).is_none_or(|it| it.handshakes.is_empty()) {
             let id = self.add_connection(transport, ChannelPhase::Open)?;
             self.frame_accepted(id, listener);
             handler.on(self, Event::Accepted { id, listener, peer, local });
-            return Ok(());
+            return Ok(id);
         }
         let id = self.add_connection(transport, ChannelPhase::Connecting)?;
         self.handshakes.insert(id, Handshaking { listener, next: 0, peer });
         self.begin_handshake(id, handler);
-        Ok(())
+        Ok(id)
     }
 
     /// Begins the next handshake of an accepted connection; false where none is left.

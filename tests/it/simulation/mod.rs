@@ -24,7 +24,17 @@ mod stage;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "tls")]
+mod tls_cuts;
+#[cfg(feature = "tls")]
+mod tls_parties;
+#[cfg(feature = "tls")]
 mod tls_peer;
+#[cfg(feature = "tls")]
+mod tls_server;
+#[cfg(feature = "tls")]
+mod tls_verdict;
+#[cfg(feature = "tls")]
+mod tls_visitor;
 mod verdict;
 mod wire;
 mod world;
@@ -112,11 +122,27 @@ fn a_client_inside_tls_takes_no_cut_for_an_end() {
     play_some(TLS_SEEDS, |seed| drop(tls::play(seed)));
 }
 
+/// SPEC 7, TLS: good clients get everything, whatever others do to their handshakes and streams.
+#[cfg(feature = "tls")]
+#[test]
+fn a_server_inside_tls_does_right_by_its_clients() {
+    play_some(TLS_SEEDS, |seed| drop(tls_server::play(seed)));
+}
+
+/// A cut behind every record of a session, of either side, as both sides of wirecat take it.
+#[cfg(feature = "tls")]
+#[test]
+fn a_cut_at_any_boundary_of_records_is_no_end() {
+    tls_cuts::sweep_client();
+    tls_cuts::sweep_server();
+}
+
 /// Keys and ciphertexts differ from run to run, and nothing else does.
 #[cfg(feature = "tls")]
 #[test]
 fn a_scenario_inside_tls_depends_on_its_seed_alone() {
     play_some(8, |seed| assert_eq!(tls::play(seed), tls::play(seed)));
+    play_some(8, |seed| assert_eq!(tls_server::play(seed), tls_server::play(seed)));
 }
 
 fn play_all(play: fn(u64)) {

@@ -49,11 +49,24 @@ struct Made {
     rng: Rng,
     now: Instant,
     made: VecDeque<(Far, Fate)>,
+    /// Every connection comes about, at once.
+    is_steady: bool,
 }
 
 impl Upstreams {
     pub(super) fn new(rng: &mut Rng, now: Instant) -> Self {
-        Self(Arc::new(Mutex::new(Made { rng: rng.fork(), now, made: VecDeque::new() })))
+        Self::made_by(rng, now, false)
+    }
+
+    /// Those that all come about at once.
+    #[cfg(feature = "tls")]
+    pub(super) fn steady(rng: &mut Rng, now: Instant) -> Self {
+        Self::made_by(rng, now, true)
+    }
+
+    fn made_by(rng: &mut Rng, now: Instant, is_steady: bool) -> Self {
+        let (rng, made) = (rng.fork(), VecDeque::new());
+        Self(Arc::new(Mutex::new(Made { rng, now, made, is_steady })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Made> {
@@ -75,7 +88,8 @@ impl Network for Upstreams {
         let mut state = self.lock();
         let mut rng = state.rng.fork();
         let (near, far) = wire(rng.fork(), socket(&mut rng), state.now);
-        let fate = Fate::random(&mut rng);
+        let at_once = Fate { after: Duration::ZERO, outcome: Ok(()) };
+        let fate = if state.is_steady { at_once } else { Fate::random(&mut rng) };
         if !fate.after.is_zero() || fate.outcome.is_err() {
             far.connect_at(state.now + fate.after, fate.outcome);
         }

@@ -4,73 +4,31 @@
 //! The client is the real session; the server is rustls by itself. Certificates are verified against
 //! the clock of the system: those here are valid from 1975 to 4096, and so the date has no say.
 
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use data_encoding::BASE64;
 use fastrand::Rng;
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::version::{TLS12, TLS13};
 use wirecat::close::Detail;
 use wirecat::error::Status;
 use wirecat::event_loop::{Event, EventLoop, Handler, Id, Pool};
 use wirecat::framing::Framing;
 use wirecat::protocol::relay::Source;
 use wirecat::sessions::config::{Connect, Dialing, RouteOptions};
-use wirecat::sessions::{Session, StreamSession};
-use wirecat::sockets::tls::{ClientTls, ClientTlsOptions, provider};
+use wirecat::sessions::{Console, InputReader, Session, StreamSession};
 
 use super::guest::Left;
 use super::network::{self, Fate, Upstreams};
 use super::outside::Outside;
 use super::plan::{Basics, content, millis, once_in, rarely, size};
 use super::stage::{self, Stage, check_prefix};
+use super::tls_parties::parties;
 use super::tls_peer::{Habits, How, Proxy, Role, TlsPeer, Where};
 use super::verdict::check_told;
 use super::world::{self, Scenario, World};
 
 /// The time for the handshake of TLS (src/event_loop/tls_stream.rs).
-const HANDSHAKE: Duration = Duration::from_secs(10);
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Needless `WouldBlock`s put off what the loop sees.
-const SLACK: Duration = Duration::from_millis(100);
-
-/// Both sides' configurations: made once, for keys are slow to make.
-struct Parties {
-    client: ClientTls,
-    servers: [Arc<ServerConfig>; 2],
-}
-
-fn parties() -> &'static Parties {
-    static PARTIES: OnceLock<Parties> = OnceLock::new();
-    PARTIES.get_or_init(|| {
-        // Ed25519 has signatures of one length, and the serial number is drawn otherwise.
-        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
-        let names = vec!["localhost".to_owned()];
-        let mut params = rcgen::CertificateParams::new(names).expect("a name");
-        params.serial_number = Some(1.into());
-        let certificate = params.self_signed(&key).expect("a certificate");
-        let directory = crate::support::tempdir().expect("a directory");
-        let path = directory.path().join("server.pem");
-        let base64 = BASE64.encode(certificate.der());
-        let pem = format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n");
-        std::fs::write(&path, pem).expect("a file");
-        let options = ClientTlsOptions {
-            name: Some("localhost".to_owned()),
-            authorities: Some(path),
-            ..ClientTlsOptions::default()
-        };
-        let client = ClientTls::new(&options).expect("a client");
-        let servers = [&TLS12, &TLS13].map(|version| {
-            let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-            let builder = ServerConfig::builder_with_provider(provider());
-            let builder = builder.with_protocol_versions(&[version]).expect("a version");
-            let config = builder.with_no_client_auth();
-            Arc::new(config.with_single_cert(vec![certificate.der().clone()], key).expect("a pair"))
-        });
-        Parties { client, servers }
-    })
-}
+pub(super) const SLACK: Duration = Duration::from_millis(100);
 
 /// How a server behaves that a client of these basics meets.
 fn habits(rng: &mut Rng, basics: &Basics) -> Habits {
@@ -104,13 +62,13 @@ fn habits(rng: &mut Rng, basics: &Basics) -> Habits {
     }
 }
 
-struct TlsClient {
+pub(super) struct TlsClient {
     basics: Basics,
     session: StreamSession,
     stage: Stage,
     id: Id,
     fate: Fate,
-    peer: TlsPeer,
+    pub(super) peer: TlsPeer,
     /// When the connection below TLS was there.
     up: Option<Instant>,
     /// When the handshakes were over, and whether they went well.
@@ -131,8 +89,34 @@ pub(super) fn play(seed: u64) -> String {
     (basics.quit_after, basics.timeout) =
         (None, rarely(&mut rng, 12, |rng| millis(rng, 1..30_000)));
     basics.keep_open &= basics.source != Source::Stream;
-    let (mut world, mut client) = world::play(&mut rng, |event_loop, world, rng| {
-        TlsClient::open(event_loop, world, basics, rng)
+    play_with(&mut rng, basics, Far::random).0
+}
+
+/// The same of one server, to which the network leads at once.
+pub(super) fn play_cut(
+    rng: &mut Rng,
+    basics: Basics,
+    habits: Habits,
+    version: usize,
+    to_send: &[u8],
+) -> (String, TlsClient) {
+    play_with(rng, basics, |rng, _, now| {
+        let network = Upstreams::steady(rng, now);
+        Far { habits, network, version, to_send: to_send.to_vec() }
+    })
+}
+
+/// Returns the client as it has become as well.
+fn play_with(
+    rng: &mut Rng,
+    basics: Basics,
+    far: impl FnOnce(&mut Rng, &Basics, Instant) -> Far,
+) -> (String, TlsClient) {
+    let (mut world, mut client) = world::play(rng, |event_loop, world, rng| {
+        let common = basics.common(false);
+        let opened = stage::open(event_loop, world, &basics, &common);
+        let far = far(rng, &basics, world.now);
+        TlsClient::open(event_loop.pool(), world.now, basics, opened, far)
     });
     while let Some(at) = client.peer.next() {
         world.now = world.now.max(at);
@@ -142,14 +126,40 @@ pub(super) fn play(seed: u64) -> String {
     let course = format!("{status:?} at {}", world.describe(&client));
     super::tell(|| course.clone());
     client.judge(&world, status);
-    course
+    (course, client)
+}
+
+/// A server, and the way there.
+struct Far {
+    habits: Habits,
+    network: Upstreams,
+    /// 1.2 or 1.3.
+    version: usize,
+    to_send: Vec<u8>,
+}
+
+impl Far {
+    fn random(rng: &mut Rng, basics: &Basics, now: Instant) -> Self {
+        let habits = habits(rng, basics);
+        let network = Upstreams::new(rng, now);
+        let version = rng.usize(..2);
+        let to_send = match habits.role {
+            Role::Own => content(rng, &Framing::None, "server"),
+            Role::Echo => Vec::new(),
+        };
+        Self { habits, network, version, to_send }
+    }
 }
 
 impl TlsClient {
-    fn open(event_loop: &mut EventLoop, world: &mut World, basics: Basics, rng: &mut Rng) -> Self {
+    fn open(
+        pool: &mut Pool,
+        now: Instant,
+        basics: Basics,
+        (console, input, stage): (Console, InputReader, Stage),
+        Far { habits, network, version, to_send }: Far,
+    ) -> Self {
         let common = basics.common(false);
-        let (console, input, stage) = stage::open(event_loop, world, &basics, &common);
-        let habits = habits(rng, &basics);
         let mut route = network::route();
         route.options.tls = Some(parties().client.clone());
         route.options.via = habits.proxy.map(|proxy| {
@@ -166,17 +176,13 @@ impl TlsClient {
             exec: None,
             replay: None,
         };
-        let network = Upstreams::new(rng, world.now);
-        let pool = event_loop.pool();
         pool.simulate_network(Box::new(network.clone()));
         let mut session = StreamSession::connect(pool, config, console, input);
         session.start(pool);
         let (far, fate) = network.take_made().expect("it dials");
         let id = far.id().expect("it is in the pool");
-        let mut peer = TlsPeer::new(habits, far, &parties().servers[rng.usize(..2)], world.now);
-        if peer.habits.role == Role::Own {
-            peer.to_send = content(rng, &Framing::None, "server");
-        }
+        let mut peer = TlsPeer::new(habits, far, parties().server_of(version), now);
+        peer.to_send = to_send;
         Self {
             session,
             stage,
@@ -186,7 +192,7 @@ impl TlsClient {
             up: None,
             shaken: None,
             left: None,
-            outside: Outside::of(&basics, world.now),
+            outside: Outside::of(&basics, now),
             read_by_end: None,
             wakes: None,
             events: 0,

@@ -1,21 +1,24 @@
-//! A server that speaks TLS at the far end of a wire, behind a proxy where there is one. It is an
-//! independent one: rustls with its own buffers, and nothing of wirecat.
+//! A server or a client that speaks TLS at the far end of a wire; the server behind a proxy where there is
+//! one. It is an independent one: rustls with its own buffers, and nothing of wirecat.
 //!
 //! Its keys, randoms and ciphertexts differ from run to run, for ring takes them from the system.
 //! Nothing depends on them: Ed25519 signatures, X25519 keys, the serial number and all records have
 //! lengths that are always the same, and each decision is one of the seed, of lengths and of times.
 
 use std::io::{Read, Write};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::Connection;
 
+use super::tls_cuts::Boundaries;
 use super::wire::{Far, Taken};
 
 /// Bytes of records that wait for room.
 const WAITING: usize = 64 * 1024;
+
+/// What begins no record.
+const GARBAGE: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 
 /// How a stream is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub(super) enum How {
     Reset,
     /// Nothing comes any more, and nothing is read.
     Stall,
+    /// Bytes that are no record follow.
+    Garbage,
 }
 
 /// Where a stream is cut.
@@ -33,6 +38,8 @@ pub(super) enum Where {
     Byte(usize),
     /// Behind so many records.
     Record(usize),
+    /// Behind so many records of the other side.
+    Theirs(usize),
     /// Behind everything: only close_notify is missing.
     Notify,
 }
@@ -72,7 +79,7 @@ pub(super) struct Habits {
 pub(super) struct TlsPeer {
     pub(super) habits: Habits,
     pub(super) wire: Far,
-    tls: ServerConnection,
+    tls: Connection,
     /// What a proxy was asked so far, and its replies that were given.
     asked: Vec<u8>,
     replies: usize,
@@ -88,12 +95,18 @@ pub(super) struct TlsPeer {
     wired: usize,
     made: usize,
     records: Vec<usize>,
+    /// The records that have come.
+    theirs: Boundaries,
     said_notify: bool,
     pub(super) saw_notify: bool,
     /// The whole close_notify is on its way to the client.
     pub(super) is_orderly: bool,
     said_fin: bool,
     saw_fin: bool,
+    /// It was cut where its habits say so.
+    pub(super) is_cut: bool,
+    /// It speaks no TLS any more: the other side has broken its rules, or it has itself.
+    pub(super) has_failed: bool,
     /// It does nothing any more.
     pub(super) is_dead: bool,
     resume_at: Instant,
@@ -102,8 +115,7 @@ pub(super) struct TlsPeer {
 }
 
 impl TlsPeer {
-    pub(super) fn new(habits: Habits, wire: Far, config: &Arc<ServerConfig>, now: Instant) -> Self {
-        let tls = ServerConnection::new(Arc::clone(config)).expect("a server");
+    pub(super) fn new(habits: Habits, wire: Far, tls: Connection, now: Instant) -> Self {
         Self {
             wire,
             tls,
@@ -117,11 +129,14 @@ impl TlsPeer {
             wired: 0,
             made: 0,
             records: Vec::new(),
+            theirs: Boundaries::default(),
             said_notify: false,
             saw_notify: false,
             is_orderly: false,
             said_fin: false,
             saw_fin: false,
+            is_cut: false,
+            has_failed: false,
             is_dead: false,
             resume_at: now,
             fin_at: None,
@@ -130,12 +145,23 @@ impl TlsPeer {
         }
     }
 
+    /// How many records it has made.
+    pub(super) fn records(&self) -> usize {
+        self.records.len()
+    }
+
+    /// How many records of the other side have come whole.
+    pub(super) fn heard(&self) -> usize {
+        self.theirs.count
+    }
+
     /// When it can act next, if it can at all as things are.
     pub(super) fn next(&self) -> Option<Instant> {
         if self.is_dead || !self.wire.is_connected() {
             return None;
         }
-        let gives = !self.outgoing.is_empty() && self.wire.has_room();
+        let has_records = !self.outgoing.is_empty() || self.tls.wants_write();
+        let gives = has_records && self.wire.has_room();
         if self.can_read() && !self.is_stuck() || self.can_say() || self.can_notify() || gives {
             return Some(self.resume_at);
         }
@@ -153,7 +179,7 @@ impl TlsPeer {
     }
 
     fn is_up(&self) -> bool {
-        self.is_through() && !self.tls.is_handshaking()
+        self.is_through() && !self.tls.is_handshaking() && !self.has_failed
     }
 
     fn content(&self) -> &[u8] {
@@ -199,7 +225,7 @@ impl TlsPeer {
         if is_due && !self.said_fin && !self.is_dead {
             self.said_fin = true;
             match self.habits.cut {
-                Some((Where::Notify, How::Reset)) => self.cut(How::Reset),
+                Some((Where::Notify, How::Reset)) => self.cut(How::Reset, now),
                 _ => self.wire.end(),
             }
         }
@@ -212,7 +238,7 @@ impl TlsPeer {
 
     fn read(&mut self, most: usize, now: Instant) {
         match self.wire.take(most) {
-            Taken::Bytes(bytes) if self.is_through() => self.feed(&bytes),
+            Taken::Bytes(bytes) if self.is_through() => self.feed(&bytes, now),
             Taken::Bytes(bytes) => self.reply(&bytes, now),
             Taken::Nothing => {}
             Taken::Fin => self.saw_fin = true,
@@ -220,16 +246,46 @@ impl TlsPeer {
         }
     }
 
-    fn feed(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
+    fn feed(&mut self, bytes: &[u8], now: Instant) {
+        let cut = self.habits.cut.and_then(|(place, how)| match place {
+            Where::Theirs(count) => Some((count, how)),
+            _ => None,
+        });
+        let until = cut.map_or(usize::MAX, |(count, _)| count);
+        let passed = self.theirs.pass(bytes, until);
+        self.decrypt(&bytes[..passed], now);
+        if let Some((count, how)) = cut
+            && self.theirs.count >= count
+            && !self.has_failed
+        {
+            self.cut(how, now);
+        }
+    }
+
+    fn decrypt(&mut self, mut bytes: &[u8], now: Instant) {
+        while !bytes.is_empty() && !self.has_failed {
             self.tls.read_tls(&mut bytes).expect("room for a record");
-            let state = self.tls.process_new_packets().expect("a client that keeps the rules");
+            let state = match self.tls.process_new_packets() {
+                Err(error) => {
+                    let may_fail = matches!(self.tls, Connection::Client(_));
+                    assert!(may_fail, "a client that keeps the rules: {error}");
+                    self.fail(now);
+                    return;
+                }
+                Ok(state) => state,
+            };
             let mut plain = vec![0; state.plaintext_bytes_to_read()];
             self.tls.reader().read_exact(&mut plain).expect("what was announced");
             assert!(plain.is_empty() || !self.saw_notify, "data behind a close_notify");
             self.received.extend(plain);
             self.saw_notify |= state.peer_has_closed();
         }
+    }
+
+    /// Says no more but an alert, if any, and FIN.
+    fn fail(&mut self, now: Instant) {
+        self.has_failed = true;
+        self.fin_at = Some(now + self.habits.fin_after);
     }
 
     /// Whether the proxy is out of the way.
@@ -279,7 +335,7 @@ impl TlsPeer {
         let place = self.habits.cut.and_then(|(place, how)| match place {
             Where::Byte(at) => Some((at, how)),
             Where::Record(number) => self.records.get(number).map(|at| (*at, how)),
-            Where::Notify => None,
+            Where::Theirs(_) | Where::Notify => None,
         });
         let left = place.filter(|_| is_tls).map_or(usize::MAX, |(at, _)| at - self.wired);
         let piece = self.outgoing.len().min(most).min(left);
@@ -300,7 +356,7 @@ impl TlsPeer {
             && is_tls
             && self.wired == at
         {
-            self.cut(how);
+            self.cut(how, now);
         }
     }
 
@@ -319,12 +375,19 @@ impl TlsPeer {
         }
     }
 
-    fn cut(&mut self, how: How) {
-        self.is_dead = true;
+    fn cut(&mut self, how: How, now: Instant) {
+        (self.is_cut, self.is_dead) = (true, how != How::Garbage);
         match how {
+            // Behind its end, one that reads no more would be waited for.
+            How::Fin if self.is_orderly => self.wire.reset(),
             How::Fin => self.wire.end(),
             How::Reset => self.wire.reset(),
             How::Stall => {}
+            How::Garbage => {
+                self.habits.cut = None;
+                self.outgoing = GARBAGE.repeat(64);
+                self.fail(now);
+            }
         }
     }
 }

@@ -10,8 +10,9 @@ use wirecat::protocol::relay::Source;
 
 use super::actor::{Actor, Temper};
 use super::guest::{Guest, Left};
+use super::outside::Outside;
 use super::server::Server;
-use super::stage::check_prefix;
+use super::stage::{Stage, check_prefix};
 use super::world::World;
 
 pub(super) fn judge(server: &Server, world: &World, status: Status) {
@@ -134,28 +135,9 @@ fn check_status(server: &Server, status: Status, skipped: usize) {
     let lost = ends.clone().any(|left| left.is_loss());
     // Each of its few clients is waited for, and one that was too late was waited for in vain.
     let idle = ends.any(|left| left.reason.detail == Detail::Idle);
-    let possible = match (server.outside.signalled, server.stage.trouble()) {
-        (Some(Signal::Interrupt), _) => vec![Status::Interrupt],
-        (Some(_), _) => {
-            // What was lost may have been told before, and the drain takes its time as well.
-            let time = (server.outside.timed_out || idle).then_some(Status::Timeout);
-            let is_left = server.plan.basics.source == Source::Stream && !server.stage.input_ended;
-            let loss = (lost || is_left || skipped > 0).then_some(Status::Lost);
-            // So has a reader of stdout that takes too long.
-            let stdout = server.stage.is_cut().then_some(Status::Local);
-            [Status::Done].into_iter().chain(time).chain(loss).chain(stdout).collect()
-        }
-        (None, trouble) => {
-            let stdout = match trouble {
-                None => None,
-                Some(std::io::ErrorKind::BrokenPipe) => Some(Status::Done),
-                Some(_) => Some(Status::Local),
-            };
-            let time = (server.outside.timed_out || idle).then_some(Status::Timeout);
-            let loss = (lost || skipped > 0).then_some(Status::Lost);
-            stdout.into_iter().chain(time).chain(loss).collect()
-        }
-    };
+    let is_left = server.plan.basics.source == Source::Stream && !server.stage.input_ended;
+    let losses = (lost || skipped > 0, idle, is_left);
+    let possible = possible_statuses(&server.outside, &server.stage, losses);
     // A conversation that was cut short is a failure by itself.
     let is_short =
         |guest: &Guest| guest.left.is_some_and(|left| !is_in_order(server, guest, &left));
@@ -173,5 +155,34 @@ fn check_status(server: &Server, status: Status, skipped: usize) {
     assert!(right, "ended with {status:?}, for which there was {possible:?}");
     if possible.is_empty() {
         assert!(server.stage.is_whole(), "stdout is not whole: {:?}", server.stage.end);
+    }
+}
+
+/// The statuses that a server may end with, which are none but 0 where this is empty: whether something was
+/// lost, a client was closed as idle, and stdin has more.
+pub(super) fn possible_statuses(
+    outside: &Outside,
+    stage: &Stage,
+    (lost, idle, is_left): (bool, bool, bool),
+) -> Vec<Status> {
+    let time = (outside.timed_out || idle).then_some(Status::Timeout);
+    match (outside.signalled, stage.trouble()) {
+        (Some(Signal::Interrupt), _) => vec![Status::Interrupt],
+        (Some(_), _) => {
+            // What was lost may have been told before, and the drain takes its time as well.
+            let loss = (lost || is_left).then_some(Status::Lost);
+            // So has a reader of stdout that takes too long.
+            let stdout = stage.is_cut().then_some(Status::Local);
+            [Status::Done].into_iter().chain(time).chain(loss).chain(stdout).collect()
+        }
+        (None, trouble) => {
+            let stdout = match trouble {
+                None => None,
+                Some(std::io::ErrorKind::BrokenPipe) => Some(Status::Done),
+                Some(_) => Some(Status::Local),
+            };
+            let loss = lost.then_some(Status::Lost);
+            stdout.into_iter().chain(time).chain(loss).collect()
+        }
     }
 }
