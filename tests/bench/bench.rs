@@ -18,7 +18,7 @@
 //! | [`process`], [`ends`], [`machine`] | processes and their CPU time, the ends of a stream, the head of a table |
 //! | [`limit`], [`load`] | the bare loops, and the clients; both run as this program started again |
 //! | [`transfer`], [`tls`], [`forward`], [`exec`], [`line`], [`udp`] | streams and datagrams |
-//! | [`echo`], [`threads`], [`idle`], [`hub`], [`ping`], [`json`] | clients, messages and events |
+//! | [`echo`], [`threads`], [`idle`], [`half_done`], [`hub`], [`ping`], [`json`] | clients, messages and events |
 //! | [`growth`], [`start_up`], [`soak`] | how cost grows, the start, and endurance |
 //! | [`readme`] | the tables of README.md |
 
@@ -29,6 +29,7 @@ mod ends;
 mod exec;
 mod forward;
 mod growth;
+mod half_done;
 mod hub;
 mod idle;
 mod json;

@@ -3,8 +3,8 @@
 use crate::Fallible;
 use crate::plan::{Outcome, Plan};
 use crate::{
-    echo, exec, forward, growth, hub, idle, json, line, ping, soak, start_up, threads, tls,
-    transfer, udp,
+    echo, exec, forward, growth, half_done, hub, idle, json, line, ping, soak, start_up, threads,
+    tls, transfer, udp,
 };
 
 /// Something to measure.
@@ -24,7 +24,7 @@ const fn table(
     Table { name, about, usual: true, measure }
 }
 
-pub(crate) const TABLES: [Table; 25] = [
+pub(crate) const TABLES: [Table; 26] = [
     table("pipe-pipe", "a stream from a pipe over the network to a pipe", transfer::pipe_to_pipe),
     table("file-null", "a stream from a file to the null device", transfer::file_to_null),
     table("pipe-file", "a stream from a pipe to a file", transfer::pipe_to_file),
@@ -39,6 +39,11 @@ pub(crate) const TABLES: [Table; 25] = [
         "idle",
         "10 to 18,000 idle clients: memory, wake-ups, p99 of an active one",
         idle::measure,
+    ),
+    table(
+        "half-done",
+        "2,000 handshakes that are not done: memory, and good clients meanwhile",
+        half_done::measure,
     ),
     table("hub", "lines of one client to 1,000 others; with one that is stuck", hub::measure),
     table("udp-send-1200", "sending datagrams of 1,200 bytes", udp::send_1200),

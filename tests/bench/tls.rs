@@ -1,7 +1,7 @@
 //! TLS: one stream through a pair of processes, and handshakes a second.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -66,8 +66,21 @@ impl Files {
         format!("OPENSSL-LISTEN:{port},bind=127.0.0.1,reuseaddr,{files}{more}")
     }
 
+    /// The certificate, which stands for itself.
+    #[cfg(feature = "tls")]
+    pub(crate) fn certificate(&self) -> &Path {
+        &self.certificate
+    }
+
+    /// The options of a server of wirecat.
+    pub(crate) fn of_server(&self) -> [String; 4] {
+        let shown = |path: &Path| path.display().to_string();
+        let (certificate, key) = (shown(&self.certificate), shown(&self.key));
+        ["--tls-cert".to_owned(), certificate, "--tls-key".to_owned(), key]
+    }
+
     fn wirecat(&self, command: &mut Command) {
-        command.arg("--tls-cert").arg(&self.certificate).arg("--tls-key").arg(&self.key);
+        command.args(self.of_server());
     }
 
     fn ncat(&self, command: &mut Command) {
@@ -159,7 +172,7 @@ pub(crate) fn stream(plan: &Plan) -> Fallible<Vec<Outcome>> {
 }
 
 /// Where the certificate is, until it is dropped; nothing where that cannot be measured here.
-fn prepare(plan: &Plan) -> Fallible<Option<(TempDir, Files)>> {
+pub(crate) fn prepare(plan: &Plan) -> Fallible<Option<(TempDir, Files)>> {
     if !cfg!(feature = "tls") {
         plan.skip("TLS: this wirecat is built without it");
         return Ok(None);

@@ -135,7 +135,7 @@ pub(crate) fn apply(name: &str, args: &[String], core: Option<usize>) -> Fallibl
     Ok(Found(serde_json::from_str(&text)?))
 }
 
-/// Clients that are connected and say nothing, until this is dropped.
+/// Clients that are connected, and say nothing more, until this is dropped.
 pub(crate) struct Held {
     _stdin: ChildStdin,
     _process: Process,
@@ -143,7 +143,13 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn new(port: u16, clients: usize) -> Fallible<Self> {
-        let args = [format!("port={port}"), format!("clients={clients}")];
+        Self::saying(port, clients, b"")
+    }
+
+    /// The same where each of them says something first, and no more.
+    pub(crate) fn saying(port: u16, clients: usize, words: &[u8]) -> Fallible<Self> {
+        let words: String = words.iter().map(|byte| format!("{byte:02x}")).collect();
+        let args = [format!("port={port}"), format!("clients={clients}"), format!("say={words}")];
         let mut process = Process::start(command("hold", &args)?)?;
         let stdin = process.stdin().ok_or("no stdin of the load")?;
         let mut line = String::new();
