@@ -1,7 +1,7 @@
 //! Clients whose handshakes are not done: what they cost a server, and how soon a good one is through
 //! meanwhile.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::Stdio;
 use std::thread;
@@ -26,8 +26,7 @@ const WHILE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What the server sends, and ends.
 const ANSWER: &str = "hello";
-/// The begin of a ClientHello that says it has 512 bytes, and one of a header.
-const HALF_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03half of it";
+/// The begin of a header.
 const HALF_HEADER: &[u8] = b"PROXY TCP4 ";
 const COLUMNS: [Column; 4] = [
     Column::less("MB peak", 1),
@@ -38,14 +37,8 @@ const COLUMNS: [Column; 4] = [
 
 pub(crate) fn measure(plan: &Plan) -> Fallible<Vec<Outcome>> {
     let clients = plan.clients.min(CLIENTS);
-    let mut cases = vec![case(plan, clients, "headers of proxies", |binary| Proxied { binary })];
-    #[cfg(feature = "tls")]
-    if let Some((_place, files)) = crate::tls::prepare(plan)? {
-        let config = secure::config(&files)?;
-        let server =
-            |binary| secure::Secured { binary, files: files.clone(), config: config.clone() };
-        cases.push(case(plan, clients, "TLS handshakes", server));
-    }
+    let proxied = case(plan, clients, "headers of proxies", |binary| Proxied { binary });
+    let cases = [proxied].into_iter().chain(secure::case(plan, clients)?).collect();
     let intro = format!(
         "{clients} clients that have sent the begin of their handshake, and good ones that come one after \
          the other, while those come and are there: the peak of the server's memory, and the time from \
@@ -132,24 +125,36 @@ impl Server for Proxied {
 
 #[cfg(feature = "tls")]
 mod secure {
+    use std::io::Read;
     use std::sync::Arc;
 
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, ServerName};
     use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-    use super::{ANSWER, Binary, Fallible, HALF_HELLO, Process, Read, Server, TcpStream, start};
+    use super::{ANSWER, Binary, Case, Fallible, Plan, Process, Server, TcpStream, start};
     use crate::tls::Files;
 
+    /// The begin of a ClientHello that says it has 512 bytes.
+    const HALF_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03half of it";
+
+    /// Nothing where there is no certificate.
+    pub(super) fn case(plan: &Plan, clients: usize) -> Fallible<Option<Case>> {
+        let Some((_place, files)) = crate::tls::prepare(plan)? else { return Ok(None) };
+        let config = config(&files)?;
+        let server = |binary| Secured { binary, files: files.clone(), config: config.clone() };
+        Ok(Some(super::case(plan, clients, "TLS handshakes", server)))
+    }
+
     /// A server that speaks TLS.
-    pub(super) struct Secured {
-        pub(super) binary: Binary,
-        pub(super) files: Files,
-        pub(super) config: Arc<ClientConfig>,
+    struct Secured {
+        binary: Binary,
+        files: Files,
+        config: Arc<ClientConfig>,
     }
 
     /// A client that trusts the certificate of the server.
-    pub(super) fn config(files: &Files) -> Fallible<Arc<ClientConfig>> {
+    fn config(files: &Files) -> Fallible<Arc<ClientConfig>> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(files.certificate())?)?;
         let provider = wirecat::sockets::tls::provider();
@@ -178,5 +183,14 @@ mod secure {
             StreamOwned::new(connection, stream).read_to_end(&mut answer)?;
             Ok(String::from_utf8(answer)?)
         }
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+mod secure {
+    use super::{Case, Fallible, Plan};
+
+    pub(super) fn case(_: &Plan, _: usize) -> Fallible<Option<Case>> {
+        Ok(None)
     }
 }
