@@ -219,8 +219,11 @@
 //! | what two sides exchange before a stream carries data (proxies, STARTTLS) | a `Dialogue` in `sockets/dialogue/`, put on in `sessions/config/routes.rs` |
 //! | what is done with datagrams | a `DatagramService` in `sessions/datagrams/` |
 //! | what a run waits for before it has a session | `sessions/startup.rs` |
+//! | how far a run is, what decides its status, how long its end may take | `sessions/core/state.rs`; who acts on it in `core/shutdown.rs` and `core/stop.rs` |
+//! | how long a connection is tried for, and when again | `sessions/connector/patience.rs` |
 //! | which clients are admitted, and what becomes of the others | `sessions/streams/admission.rs`, `sessions/streams/refusing.rs` |
 //! | what commands have read (`pause`, `read`) | `sessions/streams/reads.rs` |
+//! | whose turn it is to be read | `sessions/streams/turns.rs` |
 //! | a command | `commands/<command>.rs`, its variant in `commands/cli.rs`, its session |
 //! | what `--threads` excludes, who accepts for several loops | `commands/rules/table.rs`, `threads/mod.rs` |
 //! | which bytes pass without being looked at, and how | `sessions/streams/linking.rs`, `event_loop/link/movers.rs` |

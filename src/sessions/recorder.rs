@@ -5,6 +5,8 @@
 //! bytes would be recorded: the pool reads nothing while too much waits. A file that fails is reported
 //! and closed: the run goes on, and ends with the status of a local failure.
 
+mod pending;
+
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -32,6 +34,7 @@ use crate::sockets::datagram::source_address;
 use crate::sockets::tls::KeyLogFile;
 use crate::sys::fd;
 use crate::sys::startup::check_writable;
+use pending::PendingRecords;
 
 /// Records are written before the end of a turn from this size on.
 const LARGE: usize = 1 << 20;
@@ -91,17 +94,10 @@ pub struct FileRecorder {
     form: Form,
     /// It is read by somebody, who may be slow: a FIFO or a pipe.
     has_reader: bool,
-    /// Records that are not written yet.
-    pending: Vec<u8>,
-    /// How much of them is written.
-    gone: usize,
-    /// Where those begin that came since the last write.
-    fresh: usize,
+    pending: PendingRecords,
     /// The secrets of TLS on what is captured.
     #[cfg(feature = "tls")]
     secrets: Option<Arc<KeyLogFile>>,
-    /// Bytes of whole records in the file.
-    written: u64,
     clock: Clock,
     state: State,
 }
@@ -150,15 +146,14 @@ impl FileRecorder {
 
     fn on(target: &RecordTarget, file: File) -> Self {
         let (name, is_stdout) = (target.name(), target.is_stdout());
-        let mut pending = Vec::new();
+        let mut pending = PendingRecords::default();
         let form = if target.is_capture {
-            Form::Capture(Box::new(Capture::begin(source_address, &mut pending)))
+            Form::Capture(Box::new(Capture::begin(source_address, pending.buffer())))
         } else {
             Form::Transcript
         };
         let clock = Clock { started: Instant::now(), at: SystemTime::now() };
         let has_reader = !file.metadata().is_ok_and(|metadata| metadata.is_file());
-        let (gone, fresh, written, state) = (0, 0, 0, State::Good);
         Self {
             file,
             is_stdout,
@@ -166,13 +161,10 @@ impl FileRecorder {
             form,
             has_reader,
             pending,
-            gone,
-            fresh,
             #[cfg(feature = "tls")]
             secrets: target.is_capture.then(KeyLogFile::for_capture).flatten(),
-            written,
             clock,
-            state,
+            state: State::Good,
         }
     }
 
@@ -182,9 +174,7 @@ impl FileRecorder {
         let Some(lines) = self.secrets.as_ref().map(|secrets| secrets.take()) else { return };
         if !lines.is_empty() {
             // The file itself begins with its head.
-            let is_begin = self.written == 0 && self.fresh == 0;
-            let at = if is_begin { Capture::head_len() } else { self.fresh };
-            self.pending.splice(at..at, Capture::secrets(&lines));
+            self.pending.insert(Capture::head_len(), Capture::secrets(&lines));
         }
     }
 
@@ -192,47 +182,45 @@ impl FileRecorder {
         #[cfg(feature = "tls")]
         self.insert_secrets();
         self.write_pending();
-        self.fresh = self.pending.len();
+        self.pending.mark();
     }
 
     fn write_pending(&mut self) {
-        if self.pending.is_empty() || !matches!(self.state, State::Good) {
+        if self.pending.len() == 0 || !matches!(self.state, State::Good) {
             return;
         }
         let outcome = match self.has_reader {
             true => self.write_what_is_taken(Duration::ZERO),
-            false => self.file.write_all(&self.pending).map(|()| self.gone = self.pending.len()),
+            false => {
+                let count = self.pending.waiting();
+                self.file.write_all(self.pending.rest()).map(|()| self.pending.advance(count))
+            }
         };
         match outcome {
-            Ok(()) if self.gone < self.pending.len() => {
-                // What is written is not moved out of the way until it is as much as the rest.
-                if self.gone > self.pending.len() / 2 {
-                    self.pending.drain(..std::mem::take(&mut self.gone));
-                }
+            Ok(()) => {
+                self.pending.tidy();
                 if self.waiting() > MOST {
                     self.give_up();
                 }
                 debug_assert!(self.waiting() <= MOST, "{} bytes wait", self.waiting());
-                return;
             }
-            Ok(()) => self.written += self.pending.len() as u64,
             Err(error) => {
                 // No half record is left behind; a device cannot be cut, and need not be.
                 if !self.is_stdout {
-                    let _ = self.file.set_len(self.written);
+                    let _ = self.file.set_len(self.pending.written());
                 }
                 let failure = Failure::io(Status::Local, "record to", self.name.clone(), &error);
                 self.state = State::Failed(failure);
+                self.pending.clear();
             }
         }
-        self.pending.clear();
-        self.gone = 0;
     }
 
     /// Writes as long as the reader takes bytes, and waits so long for it to take some.
     fn write_what_is_taken(&mut self, patience: Duration) -> io::Result<()> {
         let until = Instant::now() + patience;
-        while let Some(rest) = self.pending.get(self.gone..).filter(|rest| !rest.is_empty()) {
+        while self.pending.waiting() > 0 {
+            let rest = self.pending.rest();
             let left = until.saturating_duration_since(Instant::now());
             let left =
                 Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
@@ -240,7 +228,7 @@ impl FileRecorder {
             match poll(&mut fds, Some(&left)) {
                 Ok(0) => break,
                 Ok(_) => match self.file.write(rest.get(..PAGE).unwrap_or(rest)) {
-                    Ok(count) => self.gone += count,
+                    Ok(count) => self.pending.advance(count),
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
                         if left == Timespec::default() {
@@ -263,8 +251,7 @@ impl FileRecorder {
             (self.waiting() as u64, if self.waiting() == 1 { "waits" } else { "wait" });
         let cause = format!("{} {waits} for its reader", number(waiting, "byte"));
         let name = self.name.clone();
-        self.pending = Vec::new();
-        self.gone = 0;
+        self.pending.drop_all();
         let failure = Failure::new(Status::Local, Kind::Timeout, "record to", name, cause);
         self.state = State::Failed(failure);
     }
@@ -288,8 +275,12 @@ impl Recorder for FileRecorder {
         }
         let now = self.clock.now();
         match &mut self.form {
-            Form::Transcript => transcript::write(recorded, &observation, now, &mut self.pending),
-            Form::Capture(capture) => capture.write(recorded, &observation, now, &mut self.pending),
+            Form::Transcript => {
+                transcript::write(recorded, &observation, now, self.pending.buffer())
+            }
+            Form::Capture(capture) => {
+                capture.write(recorded, &observation, now, self.pending.buffer())
+            }
         }
         if self.pending.len() >= LARGE {
             self.write();
@@ -314,7 +305,7 @@ impl Recorder for FileRecorder {
     }
 
     fn waiting(&self) -> usize {
-        self.pending.len() - self.gone
+        self.pending.waiting()
     }
 
     fn sees_wire(&self) -> bool {
