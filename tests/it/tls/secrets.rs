@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::{SERVER, client, serve, stop};
 use crate::support::peers::installed;
-use crate::support::skip;
+use crate::support::{skip, wirecat};
 use crate::tls::certificates::Files;
 
 /// What tshark finds of the data of TLS in a capture, which has the secrets itself.
@@ -119,4 +119,18 @@ fn a_log_of_secrets_is_for_its_owner_alone() {
         .run()
         .code(7);
     stop(server);
+}
+
+/// One would be written over the other. What stands in the log is left alone.
+#[test]
+fn a_log_of_secrets_takes_no_recording() {
+    let files = Files::new();
+    let log = files.path("both");
+    std::fs::write(&log, "precious\n").unwrap();
+    let server = wirecat(["tcp-serve", "--tls-self-signed", "127.0.0.1:0", "--record"]);
+    let server = server.with(|command| {
+        command.arg(&log).env("SSLKEYLOGFILE", &log);
+    });
+    server.run().code(2).says("SSLKEYLOGFILE is the same file");
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "precious\n");
 }
