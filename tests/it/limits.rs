@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::support::data::PATHS;
 use crate::support::load::in_some_try;
+use crate::support::net::uninterrupted;
 use crate::support::net::{RefusingPort, accept, connect, listener, peer, read_all, read_exactly};
 use crate::support::{PATIENCE, Running, program, skip, wirecat, wirecat_path};
 
@@ -247,7 +248,7 @@ fn keep_open_does_not_half_close() {
     let mut peer = accept(&listener);
     assert_eq!(read_exactly(&peer, 8), b"question");
     peer.set_read_timeout(Some(SHORT_TIME)).unwrap();
-    let error = peer.read(&mut [0]).unwrap_err();
+    let error = uninterrupted(|| peer.read(&mut [0])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
     assert!(client.is_running());
     peer.write_all(b"answer").unwrap();
@@ -258,7 +259,10 @@ fn keep_open_does_not_half_close() {
     let client = connect(&server.address());
     assert_eq!(read_exactly(&client, 8), b"question");
     client.set_read_timeout(Some(SHORT_TIME)).unwrap();
-    assert_eq!((&client).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(
+        uninterrupted(|| (&client).read(&mut [0])).unwrap_err().kind(),
+        ErrorKind::WouldBlock
+    );
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&client), b"");
@@ -315,7 +319,7 @@ fn no_stdin_sends_nothing() {
     let client = wirecat(["tcp-connect", "-n", &address]).input("not for the wire").start();
     let peer = accept(&listener);
     peer.set_read_timeout(Some(SHORT_TIME)).unwrap();
-    assert_eq!((&peer).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(uninterrupted(|| (&peer).read(&mut [0])).unwrap_err().kind(), ErrorKind::WouldBlock);
     drop(peer);
     client.wait().code(0);
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use regex::Regex;
 
 use crate::support::datagrams::{ClosedPort, hear, socket};
+use crate::support::net::uninterrupted;
 use crate::support::net::{RefusingPort, accept, read_all};
 use crate::support::proc::unshared;
 use crate::support::{PATIENCE, program, skip, wirecat};
@@ -24,7 +25,7 @@ fn listen_at(path: &Path) -> UnixDatagram {
 /// Answers the next datagram.
 fn answer(peer: &UnixDatagram) -> Vec<u8> {
     let mut buffer = [0; 100];
-    let (size, from) = peer.recv_from(&mut buffer).unwrap();
+    let (size, from) = uninterrupted(|| peer.recv_from(&mut buffer)).unwrap();
     peer.send_to_addr(b"answer", &from).unwrap();
     buffer[..size].to_vec()
 }
@@ -122,7 +123,7 @@ fn a_unix_peer_that_is_replaced_is_reached() {
     let address = format!("unix:{}", path.display());
     let sender = wirecat(["udp-send", "--wait", "60", "--send", "a", "--send", "b", &address]);
     let sender = sender.start();
-    assert_eq!(first.recv(&mut [0; 10]).unwrap(), 1);
+    assert_eq!(uninterrupted(|| first.recv(&mut [0; 10])).unwrap(), 1);
     drop(first);
     std::fs::remove_file(&path).unwrap();
     let second = listen_at(&path);

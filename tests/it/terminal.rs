@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::load::in_some_try;
+use crate::support::net::uninterrupted;
 use crate::support::net::{accept, connect, listener, read_all, read_exactly};
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, proc, wirecat_path};
@@ -169,7 +170,7 @@ fn a_background_job_is_not_stopped() {
     shell.wait_for("still there\r\n");
     assert_ne!(proc::status(pid, "State"), "T", "it was stopped");
     peer.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    let error = peer.read(&mut [0; 20]).unwrap_err();
+    let error = uninterrupted(|| peer.read(&mut [0; 20])).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "it read from the background");
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     shell.type_in("fg\n");

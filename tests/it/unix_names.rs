@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
-use crate::support::datagrams::uninterrupted;
+use crate::support::net::uninterrupted;
 use crate::support::{PATIENCE, Running, wirecat};
 
 /// A socket with a name of a hostile kind, and how the name is written.

@@ -8,6 +8,7 @@ use std::thread;
 
 use rustix::net::{SendFlags, send};
 
+use crate::support::net::uninterrupted;
 use crate::support::net::{accept, connect, listener, read_all};
 use crate::support::{skip, wirecat};
 
@@ -91,7 +92,7 @@ fn the_urgent_byte_of_a_unix_socket_stays_in_its_place() {
     }
     client.write_all(b" after\n").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
-    let reader = thread::spawn(move || client.read(&mut [0]));
+    let reader = thread::spawn(move || uninterrupted(|| client.read(&mut [0])));
     assert_eq!(server.wait().code(0).text(), SAID);
     reader.join().unwrap().unwrap();
 }

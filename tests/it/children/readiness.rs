@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
+use crate::support::net::uninterrupted;
 use crate::support::net::{accept, listener};
 use crate::support::{PATIENCE, Program, Running, program, wirecat, wirecat_path};
 
@@ -85,7 +86,7 @@ fn notified(args: &str, name: &str, socket: &UnixDatagram) -> (Running, String) 
 
 fn heard(socket: &UnixDatagram) -> String {
     let mut buffer = [0; 100];
-    let count = socket.recv(&mut buffer).expect("a word");
+    let count = uninterrupted(|| socket.recv(&mut buffer)).expect("a word");
     String::from_utf8_lossy(&buffer[..count]).trim().to_owned()
 }
 

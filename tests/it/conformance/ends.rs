@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::both_kinds_into_pipes;
+use crate::support::net::uninterrupted;
 use crate::support::{PATIENCE, Running};
 
 /// How long something takes nothing before it counts as filled.
@@ -50,7 +51,7 @@ impl Between {
         for byte in b'0'..=b'9' {
             self.program.say([byte]);
             let mut read = [0; 2];
-            let count = self.peer.read(&mut read).expect("a byte comes");
+            let count = uninterrupted(|| self.peer.read(&mut read)).expect("a byte comes");
             assert_eq!(read[..count], [byte], "a byte for the peer");
         }
     }
@@ -58,7 +59,11 @@ impl Between {
     /// The end of stdin passes to the peer.
     fn end_out(&mut self) {
         self.program.end_input();
-        assert_eq!(self.peer.read(&mut [0]).expect("a FIN comes"), 0, "the end for the peer");
+        assert_eq!(
+            uninterrupted(|| self.peer.read(&mut [0])).expect("a FIN comes"),
+            0,
+            "the end for the peer"
+        );
     }
 
     /// One read of stdout.

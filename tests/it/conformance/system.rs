@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use libc::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::support::net::uninterrupted;
 use crate::support::net::{accept, connect, listener, read_all};
 use crate::support::{PATIENCE, Program, Running, program, skip, wirecat, wirecat_path};
 
@@ -184,7 +185,7 @@ fn a_closed_stdout_harms_nobody_who_does_not_write_to_it() {
     receiver.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let address = receiver.local_addr().expect("an address");
     closed(">&-", &format!("udp-send --send hello {address}")).run().code(0);
-    assert_eq!(receiver.recv(&mut [0; 9]).expect("a datagram"), 5);
+    assert_eq!(uninterrupted(|| receiver.recv(&mut [0; 9])).expect("a datagram"), 5);
     let (listener, address) = listener();
     let client = closed(">&-", &format!("tcp-connect --output none --send hello {address}"));
     let client = client.start();
@@ -222,7 +223,7 @@ fn a_closed_stdin_is_empty_and_a_closed_stderr_is_silent() {
     let (listener, address) = listener();
     let client = closed("<&- 2>&-", &format!("tcp-connect -v {address}")).start();
     let mut stream = accept(&listener);
-    assert_eq!(stream.read(&mut [0; 1]).expect("FIN"), 0);
+    assert_eq!(uninterrupted(|| stream.read(&mut [0; 1])).expect("FIN"), 0);
     stream.write_all(b"answer").expect("it is taken");
     drop(stream);
     let ended = client.wait().code(0);

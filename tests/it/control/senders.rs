@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{answers, driven, expected, named};
 use crate::support::datagrams::{ClosedPort, hear, hear_all, hear_nothing, socket, socket_on};
+use crate::support::net::uninterrupted;
 use crate::support::{PATIENCE, Running, wirecat};
 
 /// A sender that is driven in JSON.
@@ -224,7 +225,7 @@ fn what_a_full_peer_does_not_take_waits_in_order() {
     sender.end_input();
     let mut buffer = [0; 16];
     for number in 0..500 {
-        let count = peer.recv(&mut buffer).expect("a datagram in time");
+        let count = uninterrupted(|| peer.recv(&mut buffer)).expect("a datagram in time");
         assert_eq!(buffer[..count], *number.to_string().as_bytes());
     }
     let ended = sender.wait().code(0);
@@ -250,7 +251,7 @@ fn a_peer_that_reads_nothing_holds_no_command_back() {
     sender.say(send("stuck").repeat(3000));
     sender.say(format!("{}{{\"send\":\"y\",\"to\":\"{}\"}}\n", send("other"), name(&far)));
     let mut buffer = [0; 16];
-    assert_eq!(other.recv(&mut buffer).expect("a datagram in time"), 1);
+    assert_eq!(uninterrupted(|| other.recv(&mut buffer)).expect("a datagram in time"), 1);
     hear_all(&far, ["y"]);
     sender.say("{\"list\":true}\n{\"quit\":true}\n{\"send\":\"never\"}\n");
     sender.wait_for_events("list", 1);

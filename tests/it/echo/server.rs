@@ -11,6 +11,7 @@ use super::{echo, serve};
 use crate::multicast::Port;
 use crate::support::datagrams::socket;
 use crate::support::load::in_some_try;
+use crate::support::net::uninterrupted;
 use crate::support::net::{connect, connect_narrow, read_all, read_exactly, reset};
 use crate::support::proc::peak_kib;
 use crate::support::{PATIENCE, program, wirecat, wirecat_path};
@@ -24,7 +25,7 @@ fn ask(socket: &UdpSocket, address: &str, text: &[u8]) -> Vec<u8> {
 #[track_caller]
 fn answer(socket: &UdpSocket) -> Vec<u8> {
     let mut bytes = vec![0; 65_536];
-    let (count, _) = socket.recv_from(&mut bytes).expect("an answer");
+    let (count, _) = uninterrupted(|| socket.recv_from(&mut bytes)).expect("an answer");
     bytes.truncate(count);
     bytes
 }
@@ -97,7 +98,7 @@ fn unix_sockets_of_both_kinds() {
     let ours = UnixDatagram::bind(directory.path().join("ours")).unwrap();
     ours.set_read_timeout(Some(PATIENCE)).unwrap();
     ours.send_to(b"one", &path).unwrap();
-    assert_eq!(ours.recv(&mut [0; 9]).unwrap(), 3);
+    assert_eq!(uninterrupted(|| ours.recv(&mut [0; 9])).unwrap(), 3);
 }
 
 /// SPEC 7: "a group answers by unicast".
@@ -111,7 +112,7 @@ fn a_member_of_a_group_answers_by_unicast() {
     for text in [&b"one"[..], b"two"] {
         peer.send_to(text, format!("239.78.0.1:{port}")).unwrap();
         let mut bytes = [0; 9];
-        let (count, from) = peer.recv_from(&mut bytes).expect("an answer");
+        let (count, from) = uninterrupted(|| peer.recv_from(&mut bytes)).expect("an answer");
         assert_eq!((&bytes[..count], from.port()), (text, port));
         assert!(!from.ip().is_multicast(), "{from}");
     }
@@ -259,8 +260,8 @@ fn a_large_datagram_of_a_unix_socket_is_answered_whole_or_not() {
         ours.send_to(&vec![7; size], &path).unwrap();
     }
     let mut bytes = vec![0; 70_000];
-    assert_eq!(ours.recv(&mut bytes).unwrap(), 65_536);
-    assert_eq!(ours.recv(&mut bytes).unwrap(), 1);
+    assert_eq!(uninterrupted(|| ours.recv(&mut bytes)).unwrap(), 65_536);
+    assert_eq!(uninterrupted(|| ours.recv(&mut bytes)).unwrap(), 1);
     server.wait_for("was cut to 65536 bytes, and not answered");
 }
 

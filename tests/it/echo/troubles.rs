@@ -9,6 +9,7 @@ use libc::{SIGINT, SIGUSR1};
 use super::{counts, echo, ping, serve};
 use crate::support::Running;
 use crate::support::datagrams::ClosedPort;
+use crate::support::net::uninterrupted;
 use crate::support::net::{RefusingPort, listener, peer};
 
 const NAMES: [&str; 5] = ["expected", "lost", "duplicates", "reordered", "corrupt"];
@@ -20,7 +21,7 @@ fn odd_server(mut answer: impl FnMut(usize, Vec<u8>) -> Vec<Vec<u8>> + Send + 's
     thread::spawn(move || {
         let mut bytes = [0; 2048];
         for number in 0.. {
-            let Ok((count, from)) = socket.recv_from(&mut bytes) else { return };
+            let Ok((count, from)) = uninterrupted(|| socket.recv_from(&mut bytes)) else { return };
             for datagram in answer(number, bytes[..count].to_vec()) {
                 let _ = socket.send_to(&datagram, from);
             }
@@ -91,7 +92,7 @@ fn a_stream_with_foreign_bytes_is_corrupt() {
         stream.read_exact(&mut bytes).unwrap();
         bytes[40] ^= 1;
         stream.write_all(&bytes).unwrap();
-        let _ = stream.read(&mut bytes);
+        let _ = uninterrupted(|| stream.read(&mut bytes));
     });
     let (stats, _) = ping(&format!("{} -c 10 --interval 1ms --size 16", server.address), 1);
     assert_eq!(counts(&stats, NAMES), [10, 1, 0, 0, 1]);

@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::data::{assert_same, noise};
+use crate::support::net::uninterrupted;
 use crate::support::net::{
     accept, answer, connect, connect_narrow, listener, peer, read_all, read_exactly,
     read_what_comes, reset,
@@ -302,7 +303,7 @@ fn no_more_children_than_clients_are_allowed() {
     assert_eq!(read_exactly(&first, 3), b"in\n");
     let second = connect(&address);
     second.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    let outcome = (&second).read(&mut [0]).map_err(|error| error.kind());
+    let outcome = uninterrupted(|| (&second).read(&mut [0])).map_err(|error| error.kind());
     assert_eq!(outcome, Err(ErrorKind::WouldBlock));
     assert_eq!(children(server.pid()).split_whitespace().count(), 1);
     drop(first);

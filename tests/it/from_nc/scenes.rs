@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::stage::{Actor, Stage, patiently};
+use crate::support::net::uninterrupted;
 use crate::support::net::{accept, read_all, read_exactly, read_what_comes};
 use crate::support::{PATIENCE, skip};
 
@@ -198,7 +199,7 @@ pub(super) fn a_file_is_sent_and_not_ended(stage: &Stage) {
     let (mut actor, client) = sending(stage);
     assert_eq!(read_exactly(&client, 9), b"question\n");
     client.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-    assert!((&client).read(&mut [0]).is_err(), "it has ended");
+    assert!(uninterrupted(|| (&client).read(&mut [0])).is_err(), "it has ended");
     (&client).write_all(b"answer\n").unwrap();
     drop(client);
     actor.0.wait_for_output("answer\n");
@@ -279,7 +280,7 @@ pub(super) fn a_datagram_is_answered(stage: &Stage) {
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut actor = stage.start();
     actor.0.say("question\n");
-    let (count, from) = peer.recv_from(&mut [0; 100]).unwrap();
+    let (count, from) = uninterrupted(|| peer.recv_from(&mut [0; 100])).unwrap();
     assert_eq!(count, 9);
     peer.send_to(b"answer\n", from).unwrap();
     actor.0.wait_for_output("answer\n");
@@ -340,7 +341,7 @@ pub(super) fn a_group_is_sent_to(stage: &Stage) {
     actor.0.say("hello\n");
     actor.0.end_input();
     let mut bytes = [0; 100];
-    let (count, _) = member.recv_from(&mut bytes).unwrap();
+    let (count, _) = uninterrupted(|| member.recv_from(&mut bytes)).unwrap();
     assert_eq!(&bytes[..count], b"hello\n");
     actor.ends();
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
 use super::{Port, events, host, joined};
+use crate::support::net::uninterrupted;
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, Running, wirecat, wirecat_path};
 
@@ -153,7 +154,7 @@ fn a_plain_sender_gets_the_reply() {
     plain.set_read_timeout(Some(PATIENCE)).expect("an option");
     plain.send_to(b"ping", &SocketAddr::from(([239, 77, 1, 3], port)).into()).expect("sent");
     let mut answer = [0; 8];
-    let length = (&plain).read(&mut answer).expect("an answer");
+    let length = uninterrupted(|| (&plain).read(&mut answer)).expect("an answer");
     assert_eq!(&answer[..length], b"pong");
 }
 

@@ -11,6 +11,7 @@ use libc::SIGTERM;
 
 use super::{Kitchen, end_group, local};
 use crate::support::data::noise;
+use crate::support::net::uninterrupted;
 use crate::support::net::{accept, connect, read_all, read_exactly, read_what_comes};
 use crate::support::{PATIENCE, Running, skip};
 
@@ -148,7 +149,7 @@ fn datagrams_are_sent_and_answered() {
     };
     let hear = |socket: &UdpSocket| {
         let mut bytes = [0; 100];
-        let (count, from) = socket.recv_from(&mut bytes).unwrap();
+        let (count, from) = uninterrupted(|| socket.recv_from(&mut bytes)).unwrap();
         (String::from_utf8_lossy(&bytes[..count]).into_owned(), from)
     };
     let socket = peer(7022);
@@ -173,7 +174,7 @@ fn datagrams_are_received_and_answered() {
     server.wait_for_output("hello");
     server.say("there\n");
     let mut bytes = [0; 10];
-    let count = socket.recv(&mut bytes).unwrap();
+    let count = uninterrupted(|| socket.recv(&mut bytes)).unwrap();
     assert_eq!(&bytes[..count], b"there\n");
 }
 

@@ -1,13 +1,14 @@
 //! Plain datagram sockets as the other side, and what the tests of the datagram commands read
 //! from wirecat.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
+use super::net::uninterrupted;
 use super::{Ended, PATIENCE, Running};
 
 /// How long silence must last to be taken for nothing, where there is no event for it.
@@ -70,17 +71,6 @@ pub(crate) fn hear(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let (size, from) = uninterrupted(|| socket.recv_from(&mut buffer)).expect("a datagram in time");
     buffer.truncate(size);
     (buffer, from)
-}
-
-/// Tries again where a signal interrupted it: a receive with a time limit is not restarted by the
-/// kernel, not even after a mere stop and continue (signal(7)).
-pub(crate) fn uninterrupted<T>(mut receive: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match receive() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            outcome => return outcome,
-        }
-    }
 }
 
 /// The next datagrams, which must be these.

@@ -1,6 +1,6 @@
 //! Plain std sockets to hold against wirecat. Whatever they wait for is bounded by PATIENCE.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -132,6 +132,17 @@ pub(crate) fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a linger time");
 }
 
+/// Tries again where a signal interrupted it: a receive with a time limit is not restarted by the
+/// kernel, not even after a mere stop and continue (signal(7)).
+pub(crate) fn uninterrupted<T>(mut receive: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match receive() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Everything up to the end, which must be a FIN.
 #[track_caller]
 pub(crate) fn read_all(mut stream: &TcpStream) -> Vec<u8> {
@@ -221,7 +232,7 @@ pub(crate) fn answer(address: &str, question: &str) -> String {
 #[track_caller]
 pub(crate) fn is_silent(mut stream: &TcpStream) -> bool {
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    let outcome = stream.read(&mut [0]);
+    let outcome = uninterrupted(|| stream.read(&mut [0]));
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     outcome.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }

@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use super::{check_order, named, server, talk};
+use crate::support::net::uninterrupted;
 use crate::support::net::{connect, connect_narrow};
 use crate::support::{PATIENCE, wirecat};
 
@@ -174,7 +175,7 @@ fn a_slow_stdout_paces_all_loops() {
             std::thread::spawn(move || {
                 stream.write_all(&vec![number; 8 << 20]).unwrap();
                 stream.shutdown(Shutdown::Write).unwrap();
-                let _ = stream.read(&mut [0]);
+                let _ = uninterrupted(|| stream.read(&mut [0]));
             })
         })
         .collect();

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::{check_order, clients, named, server, talk};
 use crate::support::data::noise;
+use crate::support::net::uninterrupted;
 use crate::support::net::{RefusingPort, connect, read_all};
 use crate::support::{PATIENCE, wirecat};
 
@@ -60,7 +61,7 @@ fn udp_is_answered_from_the_socket_that_was_asked() {
         socket.send(text.as_bytes()).unwrap();
         let mut answer = [0; 64];
         // A connected socket takes none from another address.
-        let count = socket.recv(&mut answer).unwrap();
+        let count = uninterrupted(|| socket.recv(&mut answer)).unwrap();
         assert_eq!(&answer[..count], text.as_bytes());
     }
     server.signal(libc::SIGTERM);

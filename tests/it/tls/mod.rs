@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::data::{assert_same, noise};
+use crate::support::net::uninterrupted;
 use crate::support::net::{connect, listener, read_all};
 use crate::support::{Ended, Running, wirecat};
 use certificates::Files;
@@ -306,7 +307,7 @@ fn what_comes_right_behind_the_handshake_is_read() {
             let _ = back.1.shutdown(Shutdown::Write);
         });
         let mut hello = vec![0; 1 << 16];
-        let count = down.read(&mut hello).unwrap();
+        let count = uninterrupted(|| down.read(&mut hello)).unwrap();
         up.write_all(&hello[..count]).unwrap();
         let rest = read_all(&down);
         up.write_all(&rest).unwrap();

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::support::datagrams::uninterrupted;
+use crate::support::net::uninterrupted;
 use crate::support::proc::unshared;
 use crate::support::{PATIENCE, wirecat};
 
