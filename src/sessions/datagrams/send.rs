@@ -173,8 +173,9 @@ impl SendService {
                 return self.pump(context);
             }
         }
-        // Until the first answer nothing new is sent: the batch is what gets repeated.
-        if self.is_waiting() {
+        // Until the first answer nothing new is sent: the batch is what gets repeated. It is empty where no
+        // message has come whole yet.
+        if self.is_waiting() && (self.batch.is_loaded() || context.core.input.progress().ended) {
             return;
         }
         if self.prober.is_some() {
@@ -291,7 +292,7 @@ impl DatagramService for SendService {
             timers::PACE => self.pump(context),
             timers::RESEND if self.is_waiting() => {
                 // Begun anew while on its way, a long batch would never get to its last message.
-                if self.batch.is_done() {
+                if self.batch.is_loaded() && self.batch.is_done() {
                     self.batch.rewind();
                     self.repeats += 1;
                 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::datagrams::{ClosedPort, hear, hear_all, socket};
+use crate::support::proc::wait_until;
 use crate::support::wirecat;
 
 /// SPEC section 7: resends once a second until the first answer, though the port was closed at
@@ -40,6 +41,23 @@ fn an_unanswered_message_is_sent_again_once_a_second() {
     hear_all(&peer, ["a\n"]);
     let (_, from) = hear(&peer);
     peer.send_to(b"yes", from).unwrap();
+    assert_eq!(sender.wait().code(0).text(), "yes");
+}
+
+/// A program may write a line in pieces, and the first read ends in its middle.
+#[test]
+fn a_first_message_that_comes_in_pieces_is_sent() {
+    let peer = socket();
+    let address = peer.local_addr().unwrap().to_string();
+    let mut sender = wirecat(["udp-send", "--wait", "20s", &address]).piped().start();
+    sender.say("hel");
+    let stdin = sender.stdin.as_ref().expect("a pipe");
+    wait_until("the begin is read", || rustix::io::ioctl_fionread(stdin) == Ok(0));
+    sender.say("lo\n");
+    let (message, from) = hear(&peer);
+    assert_eq!(message, b"hello\n");
+    peer.send_to(b"yes", from).unwrap();
+    sender.end_input();
     assert_eq!(sender.wait().code(0).text(), "yes");
 }
 
