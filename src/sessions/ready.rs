@@ -216,8 +216,15 @@ fn write_ports(path: &Path, locals: &[String]) -> Result<bool, Failure> {
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    // A descriptor that this process was given, such as /dev/stderr, has no name to take the place of.
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) || fd::is_descriptor(path) {
+    let is_file = fs::metadata(path).map(|metadata| metadata.is_file());
+    // What this process was given, such as /dev/stderr, has no name to take the place of; and what others
+    // have written to a file stays.
+    let is_given = fd::is_descriptor(path);
+    if is_given && matches!(is_file, Ok(true)) {
+        let file = fd::open_to_append(path)?;
+        return fs::File::from(file).write_all(bytes).map(|()| true);
+    }
+    if is_given || matches!(is_file, Ok(false)) {
         let Some(fd) = fd::open_to_write(path)? else { return Ok(false) };
         return match fs::File::from(fd).write_all(bytes) {
             // A pipe takes less than 4 KiB whole or not at all (PIPE_BUF, pipe(7)).

@@ -131,6 +131,19 @@ fn outputs_may_share_what_takes_both() {
     assert!(port.trim().parse::<u16>().is_ok(), "{port}");
 }
 
+/// What others have written to a file behind a descriptor stays.
+#[test]
+fn ports_come_last_in_a_file_behind_a_descriptor() {
+    let directory = crate::support::tempdir().expect("a directory");
+    let log = directory.path().join("log");
+    fs::write(&log, "precious, and longer than a port\n").expect("a file");
+    let command = "exec \"$0\" tcp-serve 127.0.0.1:0 --port-file /dev/fd/3 3>>log -- true";
+    line(directory.path(), command).code(0);
+    let text = fs::read_to_string(&log).expect("a file");
+    let port = text.strip_prefix("precious, and longer than a port\n").expect(&text);
+    assert!(port.trim().parse::<u16>().is_ok(), "{text}");
+}
+
 /// A line beyond a page is not written whole beside what another process writes.
 #[test]
 fn a_fifo_takes_one_recording_at_a_time() {
