@@ -18,7 +18,7 @@ type Named = (String, Metadata);
 /// Checks that what a run writes to is not one file twice. A file that is to be created is none yet.
 ///
 /// # Errors
-/// `Status::Usage`: two are one file, or one FIFO that takes more than the ports.
+/// `Status::Usage`: two are one file, or one FIFO that takes a recording.
 #[cold]
 pub(super) fn check_outputs(common: &Common) -> Result<(), Failure> {
     let mut known: Vec<Named> = Vec::new();
@@ -27,7 +27,7 @@ pub(super) fn check_outputs(common: &Common) -> Result<(), Failure> {
     #[cfg(feature = "tls")]
     {
         let secrets = KeyLogFile::metadata().map(|found| ("SSLKEYLOGFILE".to_owned(), found));
-        add(&mut known, secrets, true)?;
+        add(&mut known, secrets, false)?;
     }
     let record = common.helpers.record.as_ref().filter(|target| !target.is_stdout());
     add(&mut known, record.and_then(|target| named("--record", &target.file)), true)?;
@@ -41,8 +41,8 @@ fn named(option: &str, file: &std::path::Path) -> Option<Named> {
     Some((format!("{option} {}", file.display()), file.metadata().ok()?))
 }
 
-/// Adds one, which is none of those that are known. The ports are one small write, which a FIFO takes
-/// whole beside what others write (pipe(7), PIPE_BUF).
+/// Adds one, which is none of those that are known. The ports are one small write, and so is each line of
+/// secrets, which a FIFO takes whole beside what others write (pipe(7), PIPE_BUF).
 fn add(known: &mut Vec<Named>, new: Option<Named>, shares_no_fifo: bool) -> Result<(), Failure> {
     let Some((name, found)) = new else { return Ok(()) };
     // A terminal or a device, such as the null device, may take as much as one likes.

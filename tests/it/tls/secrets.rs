@@ -121,6 +121,16 @@ fn a_log_of_secrets_is_for_its_owner_alone() {
     stop(server);
 }
 
+/// A line of secrets is one small write, which does not disturb what else goes into a pipe.
+#[test]
+fn secrets_may_go_to_the_pipe_of_stderr() {
+    let server = wirecat(["tcp-serve", "--tls-self-signed", "127.0.0.1:0", "--", "true"]);
+    let server = server.with(|command| {
+        command.env("SSLKEYLOGFILE", "/dev/stderr");
+    });
+    server.run().code(0);
+}
+
 /// One would be written over the other. What stands in the log is left alone.
 #[test]
 fn a_log_of_secrets_takes_no_recording() {
