@@ -1,7 +1,7 @@
 //! A command line that clap refuses, as a failure like any other: one line of words, and a hint.
 
 use std::ffi::{OsStr, OsString};
-use std::num::ParseIntError;
+use std::num::{IntErrorKind, ParseIntError};
 use std::time::Duration;
 
 use clap::builder::StyledStr;
@@ -213,12 +213,14 @@ impl Refused<'_> {
             return self.failure(&option, "its value is missing").fix(hint);
         }
         let valid = self.text(ContextKind::ValidValue);
-        let cause = match std::error::Error::source(self.error) {
-            Some(source) if source.is::<ParseIntError>() => {
-                format!("{value:?} is not a whole number")
-            }
-            Some(source) => source.to_string(),
-            None => format!("it is none of {valid}"),
+        let source = std::error::Error::source(self.error);
+        let number = source.and_then(|source| source.downcast_ref::<ParseIntError>());
+        let cause = match (number.map(ParseIntError::kind), source) {
+            (Some(IntErrorKind::PosOverflow), _) => format!("{value:?} is too large"),
+            (Some(IntErrorKind::NegOverflow), _) => format!("{value:?} is too small"),
+            (Some(_), _) => format!("{value:?} is not a whole number"),
+            (None, Some(source)) => source.to_string(),
+            (None, None) => format!("it is none of {valid}"),
         };
         // ncat takes a command by -c.
         let is_command =

@@ -315,6 +315,10 @@ fn what_is_no_number_is_said_to_be_none() {
             "--repeat 0: \"0\" is not a count: write a whole number, 1 or more",
         ),
         ("tcp-serve --ready-fd x 9", "--ready-fd x: \"x\" is not a whole number"),
+        (
+            "tcp-serve --ready-fd 99999999999999999999 9",
+            "--ready-fd 99999999999999999999: \"99999999999999999999\" is too large",
+        ),
         ("mcast-send --ttl 1.5 239.1.1.1:9", "--ttl 1.5: \"1.5\" is not a whole number"),
     ] {
         wirecat(option.split(' ')).run().code(2).says(&format!("cannot use {words}"));
