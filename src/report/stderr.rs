@@ -134,6 +134,8 @@ pub(super) struct LineWriter {
     is_stuck: bool,
     /// When the end of the run waits no longer.
     end: Option<Instant>,
+    /// How long that is from the first call on.
+    longest: Duration,
 }
 
 #[derive(Default)]
@@ -223,6 +225,7 @@ impl LineWriter {
             start: start_thread,
             has_thread: false,
             is_stuck: false,
+            longest: LONGEST,
             end: None,
         }
     }
@@ -272,14 +275,13 @@ impl LineWriter {
 
     /// The end of the run has taken its time already: stderr has less of it.
     pub(super) fn hurry(&mut self) {
-        let latest = Instant::now() + LEAST;
-        self.end = Some(self.end.map_or(latest, |end| end.min(latest)));
+        self.longest = LEAST;
     }
 
     /// Waits for what is to be written, for a limited time from the first call on; whether it is all
     /// written.
     pub(super) fn finish(&mut self) -> bool {
-        let end = *self.end.get_or_insert_with(|| Instant::now() + LONGEST);
+        let end = *self.end.get_or_insert_with(|| Instant::now() + self.longest);
         let mut waiting = self.queue.lock();
         if self.has_thread {
             let is_late = |waiting: &Waiting| !waiting.is_idle();
