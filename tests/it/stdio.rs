@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::load::in_some_try;
 use crate::support::net::{accept, connect, listener, peer, read_all, read_exactly};
-use crate::support::proc::fd_flags;
+use crate::support::proc::{fd_flags, unshared};
 use crate::support::{PATIENCE, Program, Running, program, skip, wirecat, wirecat_path};
 
 /// `O_NONBLOCK` of Linux, as /proc/PID/fdinfo shows it.
@@ -179,7 +179,7 @@ fn a_pipe_of_another_user_may_be_left_by_its_reader() {
     let test = "a_pipe_of_another_user_may_be_left_by_its_reader";
     let Some((client, stdin, mut stdout)) = between(test, &server.address) else { return };
     stdout.read_exact(&mut [0; 1000]).unwrap();
-    drop(stdout);
+    unshared(|| drop(stdout));
     let ended = client.wait_open().code(0);
     assert!(!ended.stderr.contains("wirecat:"), "{}", ended.stderr);
     server.join();

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 
 use super::{Place, in_short};
 use crate::support::net::connect;
+use crate::support::proc::unshared;
 use crate::support::terminal::pty;
 use crate::support::wirecat;
 
@@ -115,7 +116,7 @@ fn a_reader_of_the_recording_may_leave() {
         let (reader, stdout) = std::io::pipe().expect("a pipe");
         let command = ["tcp-serve"].iter().chain(&handler).chain(&args);
         let (mut server, address) = wirecat(command).stdout(stdout).serve();
-        drop(reader);
+        unshared(|| drop(reader));
         let mut client = connect(&address);
         client.write_all(b"hello").expect("it is taken");
         if relay {

@@ -14,6 +14,7 @@ use crate::support::net::{
     accept, connect, is_delivered_within, listener, peer, read_all, read_exactly, reset,
     until_reset,
 };
+use crate::support::proc::unshared;
 use crate::support::{Program, Running, program, skip, wirecat, wirecat_path};
 
 /// A client and a server on this path whose stdin is a pipe and whose stdout another one, each with
@@ -81,7 +82,7 @@ fn what_waits_for_a_peer_that_resets_is_lost_and_counted() {
             let feeding = thread::spawn(move || stdin.write_all(&noise(length)));
             assert_same(&read_exactly(&stream, 100_000), &noise(100_000));
             reset(stream);
-            drop(stdout);
+            unshared(|| drop(stdout));
             let ended = program.wait_open().code(6);
             // It ends with wirecat, or has written everything.
             let _ = feeding.join().expect("it ends");
@@ -99,7 +100,7 @@ fn a_reader_may_leave_with_bytes_on_the_way() {
             let mut begun = vec![0; 300_000];
             stdout.read_exact(&mut begun).expect("they come");
             assert_same(&begun, &noise(MIB)[..300_000]);
-            drop(stdout);
+            unshared(|| drop(stdout));
             let ended = program.wait_open().code(0);
             assert!(!ended.stderr.contains("\"error\""), "{}", ended.stderr);
             flood.join().expect("it ends with the run");
