@@ -105,22 +105,28 @@ pub fn unblock_all() -> io::Result<()> {
 /// The signals that end a run.
 const ENDS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
-/// Holds back what ends a run, in this thread and those that it starts from now on, until [`unblock_all`]:
-/// [`take_held`] finds it.
+/// Holds back what ends a run, or asks for its figures, in this thread and those that it starts from now
+/// on, until [`unblock_all`]: [`take_held`] finds it.
 ///
 /// # Errors
 /// Those of pthread_sigmask(3).
 pub fn hold_ends() -> io::Result<()> {
-    let ends = set_of(&ENDS);
+    let held = set_of(&[SIGINT, SIGTERM, SIGHUP, libc::SIGUSR1]);
     // SAFETY: as in `set_mask`.
-    match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const ends, ptr::null_mut()) } {
+    match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const held, ptr::null_mut()) } {
         0 => Ok(()),
         errno => Err(io::Error::from_raw_os_error(errno)),
     }
 }
 
-/// Takes a signal that was to end the run, and was held back.
+/// Takes a signal that was to end the run, and was held back. One that asks for figures, of which there are
+/// none yet, is forgotten: by default it would end the process.
 pub fn take_held() -> Option<i32> {
+    take_one_of(&[libc::SIGUSR1]);
+    take_one_of(&ENDS)
+}
+
+fn take_one_of(signals: &[i32]) -> Option<i32> {
     let mut pending = set_of(&[]);
     // SAFETY: sigpending(2) writes to a set, and sigismember(3) reads it.
     let is_held = |signal: &i32| unsafe {
@@ -128,7 +134,7 @@ pub fn take_held() -> Option<i32> {
             && libc::sigismember(&raw const pending, *signal) == 1
     };
     // One that is blocked is pending even where it is ignored (`sig_ignored()`, Linux 6.18).
-    let signal = ENDS.into_iter().filter(|signal| !is_ignored(*signal)).find(is_held)?;
+    let signal = signals.iter().copied().filter(|signal| !is_ignored(*signal)).find(is_held)?;
     let (only, mut taken) = (set_of(&[signal]), 0);
     // SAFETY: it reads the set and writes a number. It does not wait: the signal is pending.
     unsafe { libc::sigwait(&raw const only, &raw mut taken) };

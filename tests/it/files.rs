@@ -235,6 +235,8 @@ fn a_file_without_an_end_does_not_keep_a_run_beyond_its_time() {
     for (signal, code) in [(libc::SIGTERM, 143), (libc::SIGINT, 130), (libc::SIGHUP, 129)] {
         let mut patient = wirecat(["tcp-connect", "-v", "--send", &text, "127.0.0.1:9"]).start();
         patient.wait_for(&format!("waiting for the end of {fifo} (-w limits this)"));
+        // There are no figures yet, and nobody wants it to end by that.
+        patient.signal(libc::SIGUSR1);
         patient.signal(signal);
         let ended = patient.wait();
         assert_eq!(ended.signal, Some(signal), "{}", ended.stderr);
