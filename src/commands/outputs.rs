@@ -1,5 +1,5 @@
 //! No two outputs of a run are one file: each would write over the other from a place of its own, and the
-//! port file takes the place of a file under its name.
+//! port file takes the place of a file under its name. Nor is one of them what stdin reads.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -15,13 +15,15 @@ use crate::sockets::tls::KeyLogFile;
 /// What is written to under a name, and what stands there.
 type Named = (String, Metadata);
 
-/// Checks that what a run writes to is not one file twice. A file that is to be created is none yet.
+/// Checks that what a run writes to is not one file twice, nor what it reads. A file that is to be created
+/// is none yet.
 ///
 /// # Errors
 /// `Status::Usage`: two are one file, or one FIFO that takes a recording.
 #[cold]
 pub(super) fn check_outputs(common: &Common) -> Result<(), Failure> {
     let mut known: Vec<Named> = Vec::new();
+    known.extend(metadata_of(io::stdin()).map(|found| ("stdin".to_owned(), found)));
     known.extend(metadata_of(io::stdout()).map(|found| ("stdout".to_owned(), found)));
     known.extend(metadata_of(io::stderr()).map(|found| ("stderr".to_owned(), found)));
     #[cfg(feature = "tls")]

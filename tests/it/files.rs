@@ -103,6 +103,7 @@ fn no_two_outputs_are_one_file() {
         ("--record /dev/stdout >>log", "--record -: stdout carries the data"),
         ("--port-file /dev/fd/1 >>log", "--port-file -: stdout carries the data"),
         ("--record fifo 3<>fifo >fifo", "--record fifo: stdout is the same file"),
+        ("--record log <log", "--record log: stdin is the same file"),
     ] {
         fs::write(directory.join("log"), "precious\n").expect("a file");
         let command = format!("exec \"$0\" tcp-serve 127.0.0.1:0 -w 9 {options}");
