@@ -241,7 +241,8 @@ pub struct Traffic {
     pub sent: u64,
     /// When it came to be.
     pub opened: Instant,
-    /// When a byte last went through, in either direction.
+    /// When a byte last went through, in either direction; behind a close, when it was seen that the peer
+    /// has taken some.
     pub last_active: Instant,
 }
 

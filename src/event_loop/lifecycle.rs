@@ -128,6 +128,8 @@ pub(super) struct ChannelEnd {
     /// Since when everything is sent and only acknowledgements are missing.
     pub(super) all_sent_at: Option<Instant>,
     pub(super) fin_sent_at: Option<Instant>,
+    /// Bytes that were not acknowledged at the last look.
+    left: u64,
     /// Nothing more is written, and the peer has acknowledged every byte.
     all_acknowledged: bool,
     /// The peer was gone before it had acknowledged everything.
@@ -193,7 +195,7 @@ impl Channel {
         if self.failed() {
             return false;
         }
-        if !self.is_unacknowledged() {
+        if !self.is_unacknowledged(now) {
             self.ending().all_acknowledged = true;
             return false;
         }
@@ -207,8 +209,8 @@ impl Channel {
     }
 
     /// Whether the connection must not be cut yet, however long the peer sends no FIN.
-    pub(super) fn must_be_acknowledged(&self) -> bool {
-        self.close_mode.awaits_all_acks() && !self.failed() && self.is_unacknowledged()
+    pub(super) fn must_be_acknowledged(&mut self, now: Instant) -> bool {
+        self.close_mode.awaits_all_acks() && !self.failed() && self.is_unacknowledged(now)
     }
 
     /// Bytes written that the peer has not acknowledged; the kernel is not asked twice.
@@ -219,10 +221,16 @@ impl Channel {
         }
     }
 
-    fn is_unacknowledged(&self) -> bool {
+    /// What the peer has acknowledged since the last look is traffic: it is not idle while it takes
+    /// what the kernel holds for it.
+    fn is_unacknowledged(&mut self, now: Instant) -> bool {
         // The kernel counts our FIN as one unacknowledged byte.
         let fin = u64::from(self.close_mode != CloseMode::ResetWhenAcked);
-        self.transport.unacknowledged() > fin
+        let left = self.transport.unacknowledged();
+        if left < std::mem::replace(&mut self.ending().left, left) {
+            self.traffic.last_active = now;
+        }
+        left > fin
     }
 
     /// Looks for the RST that means such a loss.

@@ -278,9 +278,10 @@ impl Pool {
     }
 
     fn end_linger(&mut self, id: Id) {
-        let Some(channel) = self.channel(id) else { return };
+        let now = self.now;
+        let Some(channel) = self.channel_mut(id) else { return };
         match channel.phase.close_reason() {
-            Some(_) if channel.must_be_acknowledged() => {
+            Some(_) if channel.must_be_acknowledged(now) => {
                 self.arm_own(Some(id), OwnPurpose::Linger, LINGER);
             }
             Some(reason) => self.abort(id, reason),

@@ -1,12 +1,14 @@
 use std::io::{self, IoSlice, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::*;
 use crate::close::CloseReason;
-use crate::event_loop::{Directions, SendOutcome, Transport};
+use crate::event_loop::{CloseMode, Directions, SendOutcome, Transport};
 
 #[derive(Default)]
 struct Log(Vec<String>);
@@ -76,5 +78,50 @@ fn a_handler_that_sends_whenever_all_is_written_does_not_hold_the_loop() {
         };
         assert!(event_loop.run_once(Duration::from_secs(60), &mut on).unwrap());
         turns += 1;
+    }
+}
+
+/// The stream to a peer that has this to acknowledge, and has said FIN where it says so.
+struct Slow {
+    left: Arc<AtomicU64>,
+    has_finished: bool,
+}
+
+impl Transport for Slow {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        if self.has_finished { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
+
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(pieces.iter().map(|piece| piece.len()).sum())
+    }
+
+    fn unacknowledged(&self) -> u64 {
+        self.left.load(Ordering::Relaxed)
+    }
+}
+
+/// Whoever limits the time without traffic leaves a peer alone that takes its time.
+#[test]
+fn what_a_peer_takes_of_the_last_bytes_is_traffic() {
+    for has_finished in [false, true] {
+        let mut event_loop = EventLoop::new().unwrap();
+        let left = Arc::new(AtomicU64::new(100));
+        let slow = Slow { left: Arc::clone(&left), has_finished };
+        let pool = event_loop.pool();
+        let (id, start) = (pool.add_channel(Box::new(slow), Directions::Both).unwrap(), pool.now());
+        let mut active = Vec::new();
+        for (second, unacknowledged) in [(0, 100), (1, 100), (2, 60), (3, 60), (4, 20)] {
+            left.store(unacknowledged, Ordering::Relaxed);
+            let now = start + Duration::from_secs(second);
+            event_loop.turn(now, &mut |_: &mut Pool, _: Event<'_>| {});
+            if second == 0 {
+                event_loop.pool().close(id, CloseReason::HOST, CloseMode::UntilAcked);
+                event_loop.turn(now, &mut |_: &mut Pool, _: Event<'_>| {});
+            }
+            let last = event_loop.pool().traffic(id).unwrap().last_active;
+            active.push(last.saturating_duration_since(start).as_secs());
+        }
+        assert_eq!(active, [0, 0, 2, 2, 4], "{has_finished}");
     }
 }
