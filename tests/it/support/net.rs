@@ -70,6 +70,10 @@ impl RefusingPort {
 
 /// The next connection.
 pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
+    let socket = SockRef::from(listener);
+    if socket.read_timeout().expect("a timeout").is_none() {
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    }
     let (stream, _) = listener.accept().expect("somebody connects");
     bounded(stream)
 }
