@@ -48,9 +48,9 @@ fn a_proxy_that_drops_its_clients_is_no_server() {
                 if rude { reset(stream) } else { drop(stream) }
             }
         });
-        let ended = wirecat(["tcp-connect", "-z", "--settle", "1s", &address]).run().code(4);
+        let ended = wirecat(["tcp-connect", "-z", "--settle", "10m", &address]).run().code(4);
         ended.says("it was accepted and closed again");
-        let waits = ["tcp-connect", "-z", "--settle", "1s", "--wait", "2", &address];
+        let waits = ["tcp-connect", "-z", "--settle", "10m", "--wait", "2", &address];
         wirecat(waits).run().code(4).says("retry in").says("closed again");
     }
 }
@@ -75,7 +75,7 @@ fn a_probe_waits_behind_a_proxy_for_the_service() {
         }
         read_all(&accept(&proxy))
     });
-    let waits = ["tcp-connect", "-z", "--settle", "1s", "--wait", "60", &address];
+    let waits = ["tcp-connect", "-z", "--settle", "3s", "--wait", "60", &address];
     wirecat(waits).run().code(0).says("closed again");
     assert_eq!(proxy.join().unwrap(), b"");
 }
@@ -98,7 +98,7 @@ fn a_connection_that_settles_is_used() {
         stream.write_all(b"answer").unwrap();
         read_all(&stream)
     });
-    let args = ["tcp-connect", "--settle", "1s", "--wait", "60", &address];
+    let args = ["tcp-connect", "--settle", "3s", "--wait", "60", &address];
     let ended = wirecat(args).input("question").run().code(0);
     assert_eq!(ended.text(), "answer");
     assert_eq!(proxy.join().unwrap(), b"question");
