@@ -23,7 +23,6 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 use crate::support::data::noise;
-use crate::support::load::in_some_try;
 use crate::support::net::{accept, connect, read_all, read_exactly, read_what_comes};
 use crate::support::{PATIENCE, Program, Running, program, skip, wirecat_path};
 
@@ -179,28 +178,6 @@ impl Kitchen {
             bash.env("PATH", std::env::join_paths(all).expect("a PATH"));
         })
     }
-}
-
-/// What connects stands, as long as nobody has come to close it.
-#[test]
-fn it_waits_for_a_server_that_stands() {
-    in_some_try(Option::is_some, || {
-        let mut waits = Kitchen::new().recipe("-z --wait").start();
-        waits.wait_for("retry");
-        let listener = TcpListener::bind(local(7001)).unwrap();
-        drop(accept(&listener));
-        listener.set_nonblocking(true).unwrap();
-        let stands = loop {
-            match listener.accept() {
-                Ok(stands) => break stands,
-                Err(_) if waits.is_running() => thread::yield_now(),
-                // It was not closed in time.
-                Err(_) => return None,
-            }
-        };
-        waits.wait().code(0);
-        Some(stands)
-    });
 }
 
 #[test]

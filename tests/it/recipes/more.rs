@@ -11,8 +11,10 @@ use libc::SIGTERM;
 
 use super::{Kitchen, end_group, local};
 use crate::support::data::noise;
-use crate::support::net::uninterrupted;
-use crate::support::net::{accept, connect, read_all, read_exactly, read_what_comes};
+use crate::support::load::in_some_try;
+use crate::support::net::{
+    accept, connect, read_all, read_exactly, read_what_comes, uninterrupted,
+};
 use crate::support::{PATIENCE, Running, skip};
 
 /// A server of a recipe that listens.
@@ -20,6 +22,28 @@ fn serving(kitchen: &Kitchen, words: &str) -> Running {
     let mut server = kitchen.recipe(words).start();
     server.wait_for("listening");
     server
+}
+
+/// What connects stands, as long as nobody has come to close it.
+#[test]
+fn it_waits_for_a_server_that_stands() {
+    in_some_try(Option::is_some, || {
+        let mut waits = Kitchen::new().recipe("-z --wait").start();
+        waits.wait_for("retry");
+        let listener = TcpListener::bind(local(7001)).unwrap();
+        drop(accept(&listener));
+        listener.set_nonblocking(true).unwrap();
+        let stands = loop {
+            match listener.accept() {
+                Ok(stands) => break stands,
+                Err(_) if waits.is_running() => thread::yield_now(),
+                // It was not closed in time.
+                Err(_) => return None,
+            }
+        };
+        waits.wait().code(0);
+        Some(stands)
+    });
 }
 
 /// Takes a client for each question, which it has to say, and answers it.
