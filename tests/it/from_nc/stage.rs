@@ -1,7 +1,7 @@
 //! A command, and what it takes to play a scene with it.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::support::{PATIENCE, Program, Running, program, wirecat_path};
@@ -26,6 +27,14 @@ pub(super) struct Stage {
     claim: TcpListener,
 }
 
+/// Whether nothing is left on a port, not even of the connections of another checkout (TIME_WAIT).
+fn is_unused(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    // Without SO_REUSEADDR, which std sets.
+    Socket::new(Domain::IPV4, Type::STREAM, None)
+        .is_ok_and(|socket| socket.bind(&address.into()).is_ok())
+}
+
 impl Stage {
     pub(super) fn new(command: &str) -> Self {
         let bind = |port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).ok();
@@ -35,7 +44,7 @@ impl Stage {
         let claim = (26_000..32_000).step_by(3).find_map(|_| {
             let first = NEXT.fetch_add(3, Relaxed);
             let claim = bind(first)?;
-            (first + 1..first + 3).all(|port| bind(port).is_some()).then_some(claim)
+            (first + 1..first + 3).all(is_unused).then_some(claim)
         });
         let stage = Self { command: String::new(), directory, claim: claim.expect("free ports") };
         let socket = stage.path("s").display().to_string();
