@@ -2,10 +2,11 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::mpsc;
 
 use crate::support::datagrams::{hear, hear_all, hear_nothing, socket};
 use crate::support::net::{connect, peer, read_all, read_exactly};
-use crate::support::wirecat;
+use crate::support::{PATIENCE, wirecat};
 
 /// The texts go out one after the other; their end half-closes as stdin's does, and the answer
 /// that comes after it is read. stdin itself is left alone.
@@ -15,14 +16,18 @@ fn a_client_sends_texts_and_half_closes() {
     let file = directory.path().join("part");
     std::fs::write(&file, "C:\\n\n").unwrap();
     let part = format!("@{}", file.display());
-    let server = peer(|mut stream: TcpStream| {
+    let (written, is_written) = mpsc::channel();
+    let server = peer(move |mut stream: TcpStream| {
         let question = read_all(&stream);
+        // The end of the answer is that of the client.
+        is_written.recv_timeout(PATIENCE).unwrap();
         stream.write_all(b"answer").unwrap();
         question
     });
     let args = ["tcp-connect", "--send", "a\\n\\x00", "--send", &part, "--send", "-z"];
     let mut client = wirecat(args.iter().chain(&[server.address.as_str()])).piped().start();
     client.say("not this");
+    written.send(()).unwrap();
     assert_eq!(client.wait_open().code(0).text(), "answer");
     assert_eq!(server.join(), b"a\n\0C:\\n\n-z");
 }
