@@ -1,5 +1,7 @@
 //! Who is relayed, for how long, and how it ends.
 
+use std::time::Instant;
+
 use socket2::SockRef;
 
 use crate::support::net::until_reset;
@@ -28,11 +30,13 @@ fn idle_time_is_that_of_both_directions() {
 #[test]
 fn idle_time_runs_while_the_upstream_takes_nothing() {
     let (upstream, target) = listener();
-    let (mut server, address) = relay(&target, &["-v", "--idle-timeout", "300ms"]);
+    let (mut server, address) = relay(&target, &["-v", "--idle-timeout", "2s"]);
     let (client, far) = through(&address, &upstream);
     client.set_nonblocking(true).unwrap();
     let bytes = noise(1 << 20);
+    let started = Instant::now();
     let error = loop {
+        assert!(started.elapsed() < PATIENCE, "the client is still there");
         match (&client).write(&bytes) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -42,7 +46,7 @@ fn idle_time_runs_while_the_upstream_takes_nothing() {
         }
     };
     assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
-    server.wait_for("no traffic for 300ms");
+    server.wait_for("no traffic for 2s");
     server.wait_for("(idle)");
     drop(far);
     // Behind SIGTERM it would be the loss of what is still to be drained.
