@@ -7,7 +7,7 @@ use crate::support::wirecat;
 fn a_question_is_answered_from_one_wirecat_to_another() {
     let mut listener = wirecat(["udp-listen", "--reply", "pong\\n", "127.0.0.1:0"]).start();
     let address = listener.udp_address();
-    let arguments = ["udp-send", "--reply=300ms", &address];
+    let arguments = ["udp-send", "--reply=3s", &address];
     let ended = wirecat(arguments).input("one\ntwo\n").run().code(0);
     assert_eq!(ended.text(), "pong\npong\n");
     listener.wait_for_output("one\ntwo\n");
@@ -41,7 +41,7 @@ fn an_answer_prolongs_the_wait_for_the_next() {
 fn fewer_answers_than_counted_are_exit_1() {
     let peer = socket();
     let address = peer.local_addr().unwrap().to_string();
-    let arguments = ["udp-send", "--reply=500ms", "-c", "2", &address];
+    let arguments = ["udp-send", "--reply=3s", "-c", "2", &address];
     let sender = wirecat(arguments).input("q").start();
     peer.send_to(b"only", hear(&peer).1).unwrap();
     let ended = sender.wait().code(1).says("1 came");

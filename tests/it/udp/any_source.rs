@@ -103,7 +103,7 @@ fn silence_ends_a_sender() {
     sender.say("a\n");
     hear_all(&peer, ["a\n"]);
     sender.wait_open().code(124).says("no traffic for 200ms");
-    let arguments = ["udp-send", "--reply=20s", "--idle-timeout", "300ms", &address];
+    let arguments = ["udp-send", "--reply=20s", "--idle-timeout", "3s", &address];
     let sender = wirecat(arguments).input("b\n").start();
     peer.send_to(b"answer", hear(&peer).1).unwrap();
     assert_eq!(sender.wait().code(124).text(), "answer");

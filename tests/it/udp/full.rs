@@ -114,10 +114,10 @@ fn a_full_stdout_loses_nothing_that_the_buffer_holds() {
 /// While stdout is full nothing is idle: what waits in the kernel's buffer is not given up.
 #[test]
 fn a_full_stdout_is_no_silence() {
-    let (mut listener, reader, address) = blocked(&["--idle-timeout", "300ms"]);
+    let (mut listener, reader, address) = blocked(&["--idle-timeout", "2s"]);
     flood(&socket(), &address, held());
     // Long enough for the timeout to run out; that it does not end is what is to be seen.
-    std::thread::sleep(Duration::from_millis(1000));
+    std::thread::sleep(Duration::from_millis(2500));
     assert!(listener.is_running());
     let output = drain(reader);
     listener.wait().code(0);

@@ -33,7 +33,7 @@ fn a_question_is_answered_over_a_path_and_over_an_abstract_name() {
         let arguments = ["udp-listen", "-c", "2", "--reply", "pong", "--output=line", &address];
         let mut listener = wirecat(arguments).start();
         listener.wait_for(&format!("listening unix {address}"));
-        let arguments = ["udp-send", "--reply=300ms", "--chomp", &address];
+        let arguments = ["udp-send", "--reply=3s", "--chomp", &address];
         let ended = wirecat(arguments).input("a\n\n").run().code(0);
         assert_eq!(ended.text(), "pongpong");
         assert_eq!(listener.wait().code(0).text(), "a\n\n");

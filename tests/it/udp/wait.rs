@@ -81,7 +81,7 @@ fn no_first_message_in_time_is_124() {
 /// A first message ends the wait for it.
 #[test]
 fn the_wait_is_for_the_first_message_only() {
-    let arguments = ["udp-listen", "--wait", "20s", "--idle-timeout", "500ms", "127.0.0.1:0"];
+    let arguments = ["udp-listen", "--wait", "20s", "--idle-timeout", "3s", "127.0.0.1:0"];
     let mut listener = wirecat(arguments).start();
     socket().send_to(b"x", listener.udp_address()).unwrap();
     let ended = listener.wait().code(0);

@@ -170,7 +170,7 @@ fn a_server_passes_each_byte_and_counts_it() {
 #[test]
 fn what_an_idle_client_did_not_take_counts_as_unsent() {
     for stdin in [Stdin::Pipe, Stdin::File] {
-        let args = ["tcp-serve", "--conns", "1", "--idle-timeout", "500ms", "127.0.0.1:0"];
+        let args = ["tcp-serve", "--conns", "1", "--idle-timeout", "2s", "127.0.0.1:0"];
         let bytes = noise(16 * MIB);
         let program = wirecat(args.iter().chain(&["-v", "--log", "json"]));
         let program = match stdin {
