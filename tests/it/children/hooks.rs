@@ -139,7 +139,7 @@ fn a_flood_of_events_pauses_what_makes_them() {
 #[test]
 fn the_time_limit_cuts_hooks_off() {
     let time = super::long(6);
-    let (running, socket) = hooked(&format!("data=sleep {time}"), &["-w", "500ms"]);
+    let (running, socket) = hooked(&format!("data=sleep {time}"), &["-w", "3s"]);
     socket.send(b"x").unwrap();
     running.wait_open().code(124).says("cut off");
     assert!(processes_with(&time).is_empty());
