@@ -118,7 +118,8 @@ fn play_with(
         let far = far(rng, &basics, world.now);
         TlsClient::open(event_loop.pool(), world.now, basics, opened, far)
     });
-    while let Some(at) = client.peer.next() {
+    for () in super::world::turns() {
+        let Some(at) = client.peer.next() else { break };
         world.now = world.now.max(at);
         client.peer.act(&mut world.rng, world.now);
     }

@@ -77,7 +77,8 @@ pub(super) fn play_with(rng: &mut Rng, plan: Plan, visitors: Vec<Visitor>) -> (S
         TlsServer::open(event_loop, world, plan, visitors, rng)
     });
     for guest in &mut server.guests {
-        while let Some(at) = guest.peer.next() {
+        for () in super::world::turns() {
+            let Some(at) = guest.peer.next() else { break };
             world.now = world.now.max(at);
             guest.peer.act(&mut world.rng, world.now);
         }

@@ -13,6 +13,11 @@ const AGES: Duration = Duration::from_secs(10 * 24 * 3600);
 /// More turns than any scenario needs: a loop that never rests is a hang as well.
 const TURNS: u32 = 3_000_000;
 
+/// The turns of what has to come to rest by itself.
+pub(super) fn turns() -> impl Iterator<Item = ()> {
+    (0..).map(|turn| assert!(turn < TURNS, "no rest"))
+}
+
 pub(super) struct World {
     pub(super) rng: Rng,
     pub(super) start: Instant,
@@ -40,6 +45,7 @@ pub(super) fn play<S: Scenario>(
     rng: &mut Rng,
     open: impl FnOnce(&mut EventLoop, &mut World, &mut Rng) -> S,
 ) -> (World, S) {
+    crate::support::watch_anew();
     let mut event_loop = EventLoop::new().expect("a loop");
     let start = event_loop.pool().now();
     let mut world = World::new(rng.fork(), start);
@@ -58,6 +64,7 @@ impl World {
     /// holds for him.
     fn run(&mut self, mut event_loop: EventLoop, scenario: &mut impl Scenario) {
         for turn in 0.. {
+            assert!(turn < TURNS, "no rest:\n{}", self.describe(scenario));
             let hiccup = self.set_now();
             let before = (self.calls(), scenario.events());
             event_loop.turn(self.now, scenario);
@@ -68,7 +75,6 @@ impl World {
             let appointment = scenario.happen(&mut event_loop, self);
             let acted = self.act();
             if acted || (self.calls(), scenario.events()) != before {
-                assert!(turn < TURNS, "no rest:\n{}", self.describe(scenario));
                 continue;
             }
             let next = [hiccup, appointment, self.next(), event_loop.pool().next_timer()];
@@ -78,7 +84,8 @@ impl World {
             }
         }
         drop(event_loop);
-        while let Some(at) = self.next() {
+        for () in turns() {
+            let Some(at) = self.next() else { break };
             self.now = self.now.max(at);
             self.act();
         }

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::peers::Reserved;
+use super::{PATIENCE, proc};
 
 /// A server in a process group of its own, which ends with the test, also where that fails.
 pub(crate) struct Daemon {
@@ -22,7 +23,7 @@ impl Daemon {
         let mut command = Command::new(program);
         command.args(words(port.port)).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("the server starts");
+        let child = proc::spawn(&mut command).expect("the server starts");
         let address = format!("127.0.0.1:{}", port.port);
         Self { child, address, _port: port }
     }
@@ -34,6 +35,8 @@ impl Drop for Daemon {
         if let Some(group) = Pid::from_raw(self.child.id() as i32) {
             let _ = kill_process_group(group, Signal::TERM);
         }
-        let _ = self.child.wait();
+        if !proc::ends_within(PATIENCE, &mut self.child) {
+            proc::end(&mut self.child);
+        }
     }
 }

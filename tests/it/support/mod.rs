@@ -10,6 +10,7 @@ pub(crate) mod load;
 pub(crate) mod namespaces;
 pub(crate) mod net;
 pub(crate) mod peers;
+pub(crate) mod pipes;
 pub(crate) mod proc;
 #[path = "../../../src/sockets/refusing.rs"]
 mod refusing;
@@ -18,6 +19,7 @@ mod running;
 pub(crate) mod schema;
 mod skipped;
 pub(crate) mod terminal;
+mod watchdog;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
@@ -34,6 +36,7 @@ pub(crate) use self::binary::wirecat_path;
 pub(crate) use self::ended::{Ended, named};
 pub(crate) use self::running::Running;
 pub(crate) use self::skipped::skip;
+pub(crate) use self::watchdog::watch_anew;
 
 /// How long anything may take that should be quick, on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -141,6 +144,7 @@ impl Program {
 /// A directory that ends with its test, whose path leaves room for the name of a socket: of 108 bytes
 /// (unix(7)) a TMPDIR may take most.
 pub(crate) fn tempdir() -> std::io::Result<tempfile::TempDir> {
+    watchdog::watch();
     let is_long = std::env::temp_dir().as_os_str().len() > 60;
     if is_long { tempfile::tempdir_in("/tmp") } else { tempfile::tempdir() }
 }

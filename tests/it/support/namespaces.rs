@@ -7,7 +7,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use super::{Program, forget_colors, program, wirecat_path};
+use super::pipes::patient;
+use super::{Program, forget_colors, proc, program, wirecat_path};
 
 /// One machine.
 pub(crate) struct Host {
@@ -20,15 +21,14 @@ impl Host {
     /// # Errors
     /// Why this is not possible here.
     pub(crate) fn new() -> Result<Self, String> {
-        let mut holder = Command::new("unshare")
-            .args(["--net", "sh", "-c", "ip link set lo up && echo ready && exec cat"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("no unshare: {error}"))?;
+        let mut command = Command::new("unshare");
+        command.args(["--net", "sh", "-c", "ip link set lo up && echo ready && exec cat"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut holder =
+            proc::spawn(&mut command).map_err(|error| format!("no unshare: {error}"))?;
         let mut line = String::new();
-        let said = holder.stdout.take().map(|out| BufReader::new(out).read_line(&mut line));
+        let stdout = holder.stdout.take().map(|stdout| BufReader::new(patient(stdout)));
+        let said = stdout.map(|mut stdout| stdout.read_line(&mut line));
         let host = Self { holder };
         match said {
             Some(Ok(1..)) => {}
@@ -66,13 +66,13 @@ impl Host {
     }
 
     fn try_shell(&self, script: &str) -> Result<String, String> {
-        let output = self.command("sh").args(["-euc", script]).stdin(Stdio::null()).output();
-        let output = output.map_err(|error| format!("nsenter: {error}"))?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("`{script}` failed: {said}"));
+        let mut command = self.command("sh");
+        command.args(["-euc", script]);
+        let ended = program(command).run();
+        if ended.code != Some(0) {
+            return Err(format!("`{script}` failed: {}", ended.stderr));
         }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
     }
 
     /// Gives this machine an interface on the network of a switch: an IPv4 and an IPv6 address,
@@ -117,8 +117,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let _ = self.holder.kill();
-        let _ = self.holder.wait();
+        proc::end(&mut self.holder);
     }
 }
 

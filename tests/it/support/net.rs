@@ -12,6 +12,7 @@ use wirecat::sys::socket::unacknowledged;
 
 use super::PATIENCE;
 use super::refusing::{self, RefusingListener};
+use super::watchdog::watch;
 
 /// A listener on a free port of loopback, and its address.
 pub(crate) fn listener() -> (TcpListener, String) {
@@ -101,7 +102,9 @@ pub(crate) fn connect_from(ip: Ipv4Addr, address: &str) -> TcpStream {
     bounded(socket.into())
 }
 
-fn bounded(stream: TcpStream) -> TcpStream {
+/// The same connection, with a limit for each call.
+pub(crate) fn bounded(stream: TcpStream) -> TcpStream {
+    watch();
     // As long as for the end of a program: the other side may have much to do before.
     stream.set_read_timeout(Some(4 * PATIENCE)).expect("a timeout");
     stream.set_write_timeout(Some(4 * PATIENCE)).expect("a timeout");

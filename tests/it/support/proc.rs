@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use libc::{SIGHUP, SIGINT};
 use rustix::process::{Resource, getrlimit};
 
-use super::{PATIENCE, Program, skip};
+use super::{PATIENCE, Program, skip, watchdog};
 
 /// A field of `/proc/PID/status`, such as `VmHWM`, without its unit.
 pub(crate) fn status(pid: u32, field: &str) -> String {
@@ -99,7 +99,29 @@ static CHILDREN: RwLock<()> = RwLock::new(());
 /// Starts a child; [`unshared`] waits meanwhile.
 pub(crate) fn spawn(command: &mut Command) -> std::io::Result<Child> {
     let _guard = CHILDREN.read().unwrap_or_else(PoisonError::into_inner);
-    command.spawn()
+    let child = command.spawn()?;
+    watchdog::has_started(child.id());
+    Ok(child)
+}
+
+/// Waits so long for the end of a child, and says whether it came.
+pub(crate) fn ends_within(time: Duration, child: &mut Child) -> bool {
+    let deadline = Instant::now() + time;
+    while let Ok(None) = child.try_wait() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        // There is no wait(2) with a deadline.
+        thread::sleep(Duration::from_millis(2));
+    }
+    true
+}
+
+/// Kills a child and waits for its end. The kernel may keep one that waits for a disk or a mount; the
+/// test is not to stay with it.
+pub(crate) fn end(child: &mut Child) {
+    let _ = child.kill();
+    ends_within(PATIENCE, child);
 }
 
 /// Makes something, and takes it away, that no child has a copy of, which would keep it alive.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::{Ended, PATIENCE, load};
+use super::{Ended, PATIENCE, load, pipes, proc};
 
 /// Reads to the end in a thread; gives the bytes so far to whoever asks.
 pub(super) fn collect(mut from: impl Read + Send + 'static) -> Output {
@@ -97,11 +97,10 @@ impl Running {
     /// Writes to stdin.
     #[track_caller]
     pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stdin
-            .as_mut()
-            .expect("stdin is open")
-            .write_all(bytes.as_ref())
-            .expect("stdin takes it");
+        let stdin = self.stdin.as_mut().expect("stdin is open");
+        if let Err(error) = pipes::patient(stdin).write_all(bytes.as_ref()) {
+            self.fail(&format!("stdin does not take it: {error}"));
+        }
     }
 
     /// Ends stdin.
@@ -182,14 +181,7 @@ impl Running {
 
     /// Waits so long for its end, and says whether it came.
     pub(crate) fn ends_within(&mut self, time: Duration) -> bool {
-        let deadline = Instant::now() + time;
-        while self.is_running() {
-            if Instant::now() >= deadline {
-                return false;
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-        true
+        proc::ends_within(time, &mut self.child)
     }
 
     /// Closes stdin and waits for the end.
@@ -224,9 +216,7 @@ impl Running {
                 Err(RecvTimeoutError::Timeout) => self.fail("it does not end"),
             }
         }
-        let id = WaitId::Pid(Pid::from_child(&self.child));
-        // It stays a zombie, whose figures can be read; one that was looked after before is none any more.
-        let _ = waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        self.wait_for_zombie(deadline);
         let (took, queued) = (self.started.elapsed(), self.queued());
         let status = self.child.wait().expect("a child");
         let ended = Ended {
@@ -239,6 +229,20 @@ impl Running {
         };
         ended.keeps_the_contract(self.words.take().unwrap_or_default());
         ended
+    }
+
+    /// Waits until it has ended and is a zombie, whose figures can be read; one that was looked after
+    /// before is none any more. Its output may have ended long before, or have gone elsewhere.
+    #[track_caller]
+    fn wait_for_zombie(&mut self, deadline: Instant) {
+        let id = WaitId::Pid(Pid::from_child(&self.child));
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        while let Ok(None) = waitid(id.clone(), options) {
+            if Instant::now() >= deadline {
+                self.fail("it does not end");
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// What it and its watchers have had to do, once its output has ended.
@@ -259,7 +263,6 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        proc::end(&mut self.child);
     }
 }

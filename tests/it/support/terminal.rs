@@ -10,15 +10,15 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use regex::Regex;
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::Winsize;
 
-use super::proc::{let_children_hear_signals, spawn};
-use super::{PATIENCE, forget_colors};
+use super::proc::{self, let_children_hear_signals, spawn};
+use super::{PATIENCE, forget_colors, pipes};
 
 /// The two ends of a new terminal: the person's and the program's.
 pub(crate) fn pty() -> (File, File) {
@@ -77,7 +77,7 @@ impl Terminal {
 
     /// Types what a person would; `\x03` is ^C and `\x04` is ^D.
     pub(crate) fn type_in(&mut self, keys: &str) {
-        self.master.write_all(keys.as_bytes()).expect("the terminal takes it");
+        pipes::patient(&self.master).write_all(keys.as_bytes()).expect("the terminal takes it");
     }
 
     /// Gives the window another size.
@@ -129,15 +129,8 @@ impl Terminal {
     /// Waits for the end of the program that was started.
     #[track_caller]
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it does not end:\n{}", self.shown());
-            // There is no wait(2) with a deadline.
-            thread::sleep(Duration::from_millis(2));
-        }
+        assert!(proc::ends_within(PATIENCE, &mut self.child), "it does not end:\n{}", self.shown());
+        self.child.wait().expect("a child")
     }
 
     /// Waits for its end, which has to be of this status.
@@ -162,7 +155,6 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        proc::end(&mut self.child);
     }
 }
