@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use crate::support::data::file_of;
 use crate::support::datagrams::{hear, socket};
 use crate::support::net::uninterrupted;
 use crate::support::net::{accept, connect, narrow_listener, peer, read_all, read_what_comes};
@@ -130,7 +131,9 @@ fn a_peer_that_does_not_read_cannot_hold_the_end_up() {
     for (length, code) in [(32 << 20, 6), (1000, 0)] {
         let (listener, address) = narrow_listener();
         let args = ["--expect", "ready", "-O", "sndbuf=4k"];
-        let client = client(&args, &address).input(vec![b'x'; length]).start();
+        // Not a pipe, which may be a short one, and empty for a moment.
+        let stdin = file_of(&vec![b'x'; length]);
+        let client = client(&args, &address).stdin(stdin).start();
         let mut peer = accept(&listener);
         // Behind its first byte the client holds more than the kernel takes.
         assert_eq!(uninterrupted(|| peer.peek(&mut [0])).unwrap(), 1);
