@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::support::net::{RefusingPort, accept, connect, listener, read_all, read_exactly};
+use crate::support::proc::wait_until;
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, wirecat_path};
 
@@ -221,9 +222,7 @@ fn a_viewer_is_left_in_peace() {
     client.write_all(b"a line\n").unwrap();
     let text = shell.reads("got a line\r\n");
     assert!(!text.contains("accepted"), "{text}");
-    while client.write_all(b"more\n").is_ok() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    wait_until("the end of who has no reader", || client.write_all(b"more\n").is_err());
     let text = shell.ends_with(0);
     assert!(!text.contains("wirecat"), "{text}");
 }

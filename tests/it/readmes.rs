@@ -3,13 +3,15 @@
 
 use std::fs::read_to_string;
 use std::io::Write;
-use std::net::{Ipv4Addr, Shutdown, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, UdpSocket};
 use std::path::Path;
 use std::thread;
 
 use crate::multicast::Port;
 use crate::programs::prepared;
-use crate::support::net::{RefusingPort, connect, read_all, read_exactly, reset};
+use crate::support::net::{
+    RefusingPort, accept, connect, listener_with_backlog, read_all, read_exactly, reset,
+};
 use crate::support::{Program, Running, wirecat};
 
 /// Each program, and the lines that the original has.
@@ -77,13 +79,14 @@ fn the_server_of_xasyncsockets_gives_each_read_its_time() {
 
 #[test]
 fn the_clients_of_xasyncsockets_are_a_hundred_in_one_process() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let Some(clients) = python("xasyncsockets_tcp_clients", &[&address]) else { return };
+    let (listener, address) = listener_with_backlog(100);
+    // Their 7 s may be over before all have come.
+    let time = "600";
+    let Some(clients) = python("xasyncsockets_tcp_clients", &[&address, time]) else { return };
     let mut clients = clients.start();
     let served: Vec<_> = (0..100)
         .map(|_| {
-            let (mut client, _) = listener.accept().unwrap();
+            let mut client = accept(&listener);
             thread::spawn(move || {
                 assert_eq!(read_exactly(&client, 11), b"Hello World");
                 client.write_all(b"Welcome").unwrap();

@@ -23,7 +23,7 @@ def on_connected(event):
 for number in range(100):
     loop.tell(connect=sys.argv[1], another=True)
     print(f"Client {number + 1} created")
-threading.Timer(7, loop.tell, kwargs={"quit": True}).start()
+threading.Timer(float((sys.argv + ["7"])[2]), loop.tell, kwargs={"quit": True}).start()
 loop.run(
     connect_failed=lambda event: print("On TCP Client Fails To Connect"),
     connected=on_connected,

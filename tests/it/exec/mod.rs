@@ -16,7 +16,7 @@ use crate::support::data::{assert_same, noise};
 use crate::support::net::uninterrupted;
 use crate::support::net::{
     accept, answer, connect, connect_narrow, listener, peer, read_all, read_exactly,
-    read_what_comes, reset,
+    read_what_comes, reset, wait_for_delivery,
 };
 use crate::support::peers::{Peer, Role};
 use crate::support::proc::wait_until;
@@ -368,9 +368,7 @@ fn a_command_that_outlives_its_client_is_waited_for_and_ended() {
     assert_eq!(read_all(&first), b"up\n");
     // More than the command's socket holds.
     first.write_all(&noise(300_000)).unwrap();
-    while wirecat::sys::socket::unacknowledged(&first) > 0 {
-        thread::yield_now();
-    }
+    wait_for_delivery(&first);
     reset(first);
     server.wait_for("closed #1");
     assert_eq!(answer(&address, "still served"), "still served");

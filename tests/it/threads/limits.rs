@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use super::{check_order, clients, named, server, talk};
-use crate::support::net::{connect, read_all, until_reset};
+use crate::support::net::{bounded, connect, read_all, until_reset};
 use crate::support::wirecat;
 
 /// So many are served, and the rest wait in the backlog.
@@ -63,7 +63,7 @@ fn conns_and_once_are_exact() {
         // Behind the last one the port is refused, and the backlog reset.
         let client = |address: String| {
             let mut answer = Vec::new();
-            let stream = TcpStream::connect(address);
+            let stream = TcpStream::connect(address).map(bounded);
             let _ = stream.and_then(|mut stream| stream.read_to_end(&mut answer));
             answer == b"hi"
         };
