@@ -13,7 +13,8 @@ use std::process::Command;
 
 use crate::support::net::{accept, connect, listener, read_all};
 use crate::support::proc::unshared;
-use crate::support::{PATIENCE, Program, Running, program, wirecat, wirecat_path};
+use crate::support::unix;
+use crate::support::{Program, Running, program, wirecat, wirecat_path};
 
 fn unix(path: &Path) -> String {
     format!("unix:{}", path.display())
@@ -44,7 +45,7 @@ fn a_socket_file_is_removed_on_exit() {
     let path = directory.path().join("s");
     let mut server = wirecat(["tcp-serve", "-1", &unix(&path)]).start();
     assert_eq!(server.wait_for("listening"), format!("listening unix {}", unix(&path)));
-    talk(server, UnixStream::connect(&path).unwrap());
+    talk(server, unix::connect(&path));
     assert!(!path.exists());
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
         let mut server = wirecat(["tcp-serve", &unix(&path)]).start();
@@ -68,7 +69,7 @@ fn a_dead_socket_file_is_replaced_and_a_live_one_is_not() {
     let refused = wirecat(["tcp-serve", &unix(&path)]).run().code(5);
     refused.says("another program listens there");
     // Looking whether it is alive must not have taken the place of the only client.
-    talk(server, UnixStream::connect(&path).unwrap());
+    talk(server, unix::connect(&path));
     assert!(!path.exists());
 }
 
@@ -82,8 +83,7 @@ fn a_client_speaks_to_a_socket_file() {
         command.current_dir(directory.path());
     });
     let client = client.start();
-    let mut peer = listener.accept().unwrap().0;
-    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut peer = unix::accept(&listener);
     let mut question = String::new();
     peer.read_to_string(&mut question).unwrap();
     assert_eq!(question, "question");
@@ -117,7 +117,7 @@ fn an_inherited_listener_is_served() {
     let path = directory.path().join("s");
     let listener = UnixListener::bind(&path).unwrap();
     let server = with_fd_3(listener, "", &["tcp-serve", "-1", "fd:3"]).start();
-    talk(server, UnixStream::connect(&path).unwrap());
+    talk(server, unix::connect(&path));
     assert!(path.exists(), "the file is the parent's to remove");
 }
 
@@ -208,7 +208,8 @@ fn a_client_has_the_socket_file_that_it_is_bound_to() {
     let client = ["tcp-connect", "-v", "--reconnect", "--bind", &unix(&at("own"))];
     let mut client = wirecat(client.iter().chain(&[&*unix(&at("server"))])).piped().start();
     for _ in 0..3 {
-        let (peer, name) = listener.accept().unwrap();
+        let peer = unix::accept(&listener);
+        let name = peer.peer_addr().unwrap();
         assert_eq!(name.as_pathname(), Some(&*at("own")));
         drop(peer);
     }

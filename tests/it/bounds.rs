@@ -5,13 +5,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
 use crate::support::net::{connect, connect_narrow, push, read_all, read_what_comes};
+use crate::support::unix;
 use crate::support::{Running, proc, wirecat};
 
 const MIB: usize = 1 << 20;
@@ -210,7 +210,7 @@ fn connections_that_are_gone_leave_no_timers_behind() {
     server.wait_for("listening");
     let visit = |times: usize| {
         for _ in 0..times {
-            let mut client = UnixStream::connect(&path).unwrap();
+            let mut client = unix::connect(&path);
             client.shutdown(Shutdown::Write).unwrap();
             // Its end shows that the server has seen it off.
             client.read_to_end(&mut Vec::new()).unwrap();

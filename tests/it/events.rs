@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 
 use crate::support::net::{RefusingPort, connect, peer};
+use crate::support::proc::once_there;
 use crate::support::terminal::Terminal;
 use crate::support::{Ended, wirecat, wirecat_path};
 
@@ -204,12 +205,7 @@ fn what_many_clients_do_alike_is_summed_up_for_people() {
         let serve = ["tcp-serve", "--frame", "u32", "--conns", "150", "127.0.0.1:0"];
         let line = [&serve[..], &["--port-file", file.to_str().unwrap()], args].concat();
         let server = wirecat(line).start();
-        let port = loop {
-            match std::fs::read_to_string(&file) {
-                Ok(port) => break port,
-                Err(_) => std::thread::sleep(std::time::Duration::from_millis(5)),
-            }
-        };
+        let port = once_there(&file);
         for _ in 0..150 {
             connect(&format!("127.0.0.1:{}", port.trim())).write_all(b"\0\0\0\x05ab").unwrap();
         }

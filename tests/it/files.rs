@@ -1,29 +1,18 @@
 //! Files that wirecat writes: whose they are, where they go, and FIFOs that nobody reads yet.
 
 use std::fs;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
 
 use crate::support::net::{accept, connect, listener, read_all};
-use crate::support::{Ended, Program, program, wirecat, wirecat_path};
+use crate::support::pipes::{self, read_fifo, write_fifo};
+use crate::support::{Ended, PATIENCE, Program, program, wirecat, wirecat_path};
 
 fn fifo(directory: &Path) -> PathBuf {
     let path = directory.join("fifo");
-    assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+    pipes::fifo(&path);
     path
-}
-
-/// What somebody reads who opens a FIFO now.
-fn reader(path: &Path) -> thread::JoinHandle<String> {
-    let path = path.to_owned();
-    thread::spawn(move || {
-        let mut text = String::new();
-        fs::File::open(path).expect("a FIFO").read_to_string(&mut text).expect("text");
-        text
-    })
 }
 
 /// A server whose option names a file.
@@ -151,12 +140,12 @@ fn a_fifo_takes_one_recording_at_a_time() {
     let directory = crate::support::tempdir().expect("a directory");
     let path = fifo(directory.path());
     let mut first = server("--record", &path, &["-1", "-w", "60"]).start();
-    let reading = reader(&path);
+    let reading = read_fifo(&path);
     let address = first.address();
     server("--record", &path, &["-w", "9"]).run().code(7).says("another process has locked it");
     drop(connect(&address));
     first.wait().code(0);
-    assert!(reading.join().expect("text").contains("closed"));
+    assert!(reading.recv_timeout(PATIENCE).expect("text").contains("closed"));
 }
 
 /// `-w` and the first signal end a run that waits for the reader of a FIFO.
@@ -190,7 +179,8 @@ fn a_fifo_gets_the_ports_when_somebody_reads_it() {
     // It serves meanwhile.
     drop(connect(&address));
     assert!(!running.has_said("started"));
-    assert_eq!(format!("127.0.0.1:{}", reader(&path).join().expect("text").trim()), address);
+    let ports = read_fifo(&path).recv_timeout(PATIENCE).expect("ports");
+    assert_eq!(format!("127.0.0.1:{}", ports.trim()), address);
     running.wait().code(0).says("started");
 }
 
@@ -201,10 +191,10 @@ fn a_fifo_gets_the_whole_recording_when_somebody_reads_it() {
     let path = fifo(directory.path());
     let mut running = server("--record", &path, &["-1", "-w", "30"]).start();
     running.wait_for("waiting for a reader");
-    let reading = reader(&path);
+    let reading = read_fifo(&path);
     drop(connect(&running.address()));
     running.wait().code(0);
-    let text = reading.join().expect("text");
+    let text = reading.recv_timeout(PATIENCE).expect("text");
     assert!(text.contains("accepted") && text.contains("closed"), "{text}");
 }
 
@@ -246,7 +236,7 @@ fn a_file_without_an_end_does_not_keep_a_run_beyond_its_time() {
     // One that ends in time is read as any file.
     let (listener, address) = listener();
     let client = wirecat(["tcp-connect", "--send", &text, "-w", "60", &address]).start();
-    std::fs::write(fifo, "late\n").expect("it is read");
+    write_fifo(Path::new(fifo), b"late\n");
     let peer = accept(&listener);
     assert_eq!(read_all(&peer), b"late\n");
     drop(peer);

@@ -4,7 +4,6 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rustix::process::geteuid;
 use tempfile::TempDir;
@@ -66,7 +65,7 @@ impl Stage {
             "link of a directory" => symlink(self.path("private"), &name).expect("a link"),
             "hard link" => fs::hard_link(self.victim(), &name).expect("a link"),
             "file" => fs::write(&name, "").expect("a file"),
-            _ => assert!(Command::new("mkfifo").arg(&name).status().expect("mkfifo").success()),
+            _ => crate::support::pipes::fifo(&name),
         }
         if what != "hard link" {
             lchown(&name, OTHER, OTHER).expect("root may do so");

@@ -6,12 +6,12 @@
 use std::fs::{read_dir, read_to_string};
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
-use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Instant;
 
 use crate::support::net::uninterrupted;
 use crate::support::net::{accept, connect, listener, read_exactly, reset};
+use crate::support::unix;
 use crate::support::{PATIENCE, Running, program, wirecat, wirecat_path};
 
 /// A server whose stdin is silent, with what it needs beside its address.
@@ -144,7 +144,7 @@ fn a_reset_of_the_client_of_a_relay_reaches_its_upstream_and_is_one_loss() {
 /// Paused because nobody reads stdout. What a client has left unread keeps it, and nothing else does.
 #[test]
 fn a_reset_of_a_paused_client_that_left_nothing_unread_frees_its_place() {
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (mut reader, writer) = crate::support::pipes::pipe().unwrap();
     let (mut server, address) =
         wirecat(["tcp-serve", "-v", "127.0.0.1:0"]).piped().stdout(writer).serve();
     let flooder = connect(&address);
@@ -164,7 +164,7 @@ fn a_reset_of_a_paused_client_that_left_nothing_unread_frees_its_place() {
     reset(unread);
     let reader = std::thread::spawn(move || {
         let mut all = Vec::new();
-        std::io::Read::read_to_end(&mut &reader, &mut all).unwrap();
+        std::io::Read::read_to_end(&mut reader, &mut all).unwrap();
         all
     });
     server.wait_for("closed #10 ");
@@ -184,11 +184,11 @@ fn a_client_of_a_unix_socket_that_has_closed_is_gone() {
     let mut server = wirecat(["tcp-serve", "-v", &address]).piped().start();
     server.wait_for("listening unix");
     let idle = sockets(&server);
-    let kept = UnixStream::connect(&path).unwrap();
+    let kept = unix::connect(&path);
     kept.shutdown(Shutdown::Write).unwrap();
     server.wait_for("eof #1");
     for number in 2..10 {
-        let mut client = UnixStream::connect(&path).unwrap();
+        let mut client = unix::connect(&path);
         client.write_all(b"x").unwrap();
         drop(client);
         server.wait_for(&format!("closed #{number} "));

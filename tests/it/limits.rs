@@ -15,6 +15,7 @@ use crate::support::data::PATHS;
 use crate::support::load::in_some_try;
 use crate::support::net::uninterrupted;
 use crate::support::net::{RefusingPort, accept, connect, listener, peer, read_all, read_exactly};
+use crate::support::unix;
 use crate::support::{PATIENCE, Running, program, skip, wirecat, wirecat_path};
 
 /// A limit that a test waits for, in the words of the command line.
@@ -141,7 +142,7 @@ fn wait_is_patience_for_a_unix_socket() {
     client.wait_for("retry in");
     let listener = UnixListener::bind(&path).unwrap();
     let mut received = Vec::new();
-    listener.accept().unwrap().0.read_to_end(&mut received).unwrap();
+    unix::accept(&listener).read_to_end(&mut received).unwrap();
     assert_eq!(received, b"hello");
     client.wait().code(0);
 }

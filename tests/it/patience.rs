@@ -14,6 +14,7 @@ use crate::support::datagrams::{ClosedPort, hear, socket};
 use crate::support::net::uninterrupted;
 use crate::support::net::{RefusingPort, accept, read_all};
 use crate::support::proc::unshared;
+use crate::support::unix;
 use crate::support::{PATIENCE, program, skip, wirecat};
 
 fn listen_at(path: &Path) -> UnixDatagram {
@@ -51,7 +52,7 @@ fn a_service_that_comes_up_late_is_reached() {
     let datagrams: (UdpSocket, _) = (closed.open("127.0.0.1"), listen_at(&datagram));
     assert_eq!(read_all(&accept(&streams.0)), b"hello");
     let mut received = Vec::new();
-    streams.1.accept().unwrap().0.read_to_end(&mut received).unwrap();
+    unix::accept(&streams.1).read_to_end(&mut received).unwrap();
     assert_eq!(received, b"hello");
     let (question, from) = hear(&datagrams.0);
     assert_eq!(question, b"hello");
@@ -146,7 +147,9 @@ fn a_route_that_comes_late_is_used() {
         command.args(["-n", "sh", "-c", ROUTE, "sh", crate::support::wirecat_path()]).args(args);
         program(command)
     };
-    let probe = std::process::Command::new("unshare").args(["-n", "ip", "link"]).output();
+    let probe = crate::support::proc::output(
+        std::process::Command::new("unshare").args(["-n", "ip", "link"]),
+    );
     if !probe.is_ok_and(|output| output.status.success()) {
         return skip("a_route_that_comes_late_is_used", "no namespaces");
     }

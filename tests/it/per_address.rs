@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::support::net::uninterrupted;
 use crate::support::net::{connect, connect_from, read_all};
+use crate::support::unix;
 use crate::support::{Running, named, wirecat};
 
 fn driven(words: &[&str]) -> (Running, String) {
@@ -112,7 +113,7 @@ fn a_room_has_the_limit_too_and_unix_sockets_have_no_address() {
     let args = ["tcp-serve", "--reply", "hi", "--max-per-address", "1", "127.0.0.1:0", &unix];
     let mut server = wirecat(args.iter().chain(&["-v"])).start();
     server.wait_for("listening unix");
-    let all: Vec<UnixStream> = (0..3).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    let all: Vec<UnixStream> = (0..3).map(|_| unix::connect(&path)).collect();
     server.wait_for("accepted #3");
     drop(all);
     for (line, why) in [

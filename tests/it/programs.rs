@@ -3,13 +3,13 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use socket2::SockRef;
 
 use super::multicast::Port;
 use super::support::net::{connect, read_all, read_exactly, reset};
+use super::support::unix;
 use super::support::{Program, Running, program, skip, wirecat_path};
 
 /// A program that tells on stderr what it would tell on stdout; `None` without a Python.
@@ -19,7 +19,7 @@ fn python(test: &str, args: &[&str]) -> Option<Running> {
 
 /// The same, which has not started yet.
 pub(super) fn prepared(test: &str, args: &[&str]) -> Option<Program> {
-    let python = Command::new("python3").arg("--version").output();
+    let python = super::support::proc::output(Command::new("python3").arg("--version"));
     if !python.is_ok_and(|output| output.status.success()) {
         skip(test, "python3 is not installed");
         return None;
@@ -200,7 +200,7 @@ fn a_server_three_clients_and_a_unix_socket_are_one_process() {
     let mut outside = connect(&address);
     outside.write_all(b"from outside\n").unwrap();
     assert_eq!(read_exactly(&outside, 13), b"FROM OUTSIDE\n");
-    let mut by_name = UnixStream::connect(&path).expect("the socket file is there");
+    let mut by_name = unix::connect(&path);
     by_name.write_all(b"stop\n").unwrap();
     pool.wait().code(0);
     assert!(!path.exists());

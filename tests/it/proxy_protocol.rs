@@ -5,7 +5,6 @@ mod nginx;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -15,6 +14,8 @@ use serde_json::Value;
 
 use crate::support::data::{assert_same, noise};
 use crate::support::net::{accept, connect, listener, peer, read_all, until_reset};
+use crate::support::proc::{end, spawn};
+use crate::support::unix;
 use crate::support::{Ended, Running, skip, wirecat};
 
 const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -142,7 +143,7 @@ fn lists_hold_for_the_clients_of_a_proxy_that_comes_by_a_unix_socket() {
     let mut server = wirecat(words.split_whitespace().chain([&*address])).start();
     server.wait_for_event("listening");
     let came = |last: u8| {
-        let mut client = UnixStream::connect(&path).unwrap();
+        let mut client = unix::connect(&path);
         write!(client, "PROXY TCP4 {last}.1.2.3 10.0.0.1 7 80\r\nx").unwrap();
         client
     };
@@ -278,7 +279,7 @@ fn a_forwarder_names_its_client() {
         let words =
             ["tcp-serve", "-1", "--forward", &address, "--proxy-protocol", version, "127.0.0.1:0"];
         let mut front = wirecat(words).start();
-        let client = TcpStream::connect(front.address()).unwrap();
+        let client = connect(&front.address());
         let own = client.local_addr().unwrap().to_string();
         assert_eq!(back.wait_for_event("accepted")["peer"], own);
         client.shutdown(Shutdown::Write).unwrap();
@@ -307,14 +308,13 @@ impl Haproxy {
         let mut command = Command::new("haproxy");
         command.args(["-db", "-f"]).arg(configuration);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Self(command.spawn().expect("haproxy starts"))
+        Self(spawn(&mut command).expect("haproxy starts"))
     }
 }
 
 impl Drop for Haproxy {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        end(&mut self.0);
     }
 }
 

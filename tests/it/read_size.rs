@@ -2,13 +2,13 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
 use std::thread;
 
 use serde_json::Value;
 
 use crate::support::data::{assert_same, noise};
 use crate::support::net::{connect, peer, read_all};
+use crate::support::unix;
 use crate::support::{Ended, proc, wirecat};
 
 /// The bytes of each `data` event, in hexadecimal digits or text.
@@ -67,7 +67,7 @@ fn a_read_may_be_larger_than_the_default() {
     let mut server = wirecat(args.iter().chain(&["-O", "sndbuf=1M", &address])).start();
     server.wait_for_event("listening");
     let bytes = noise(2_000_000);
-    let mut client = UnixStream::connect(&path).unwrap();
+    let mut client = unix::connect(&path);
     let sent = bytes.clone();
     thread::spawn(move || client.write_all(&sent).unwrap());
     assert_same(&pieces(&server.wait_open().code(0)).concat(), &bytes);
@@ -116,7 +116,7 @@ fn small_reads_cost_no_memory() {
         stream.set_write_timeout(Some(std::time::Duration::from_millis(500))).unwrap();
         let _ = stream.write_all(&noise(4 << 20));
     });
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = crate::support::pipes::pipe().unwrap();
     let args = ["tcp-connect", "-n", "--output", "json", "--read-size", "1", &server.address];
     let running = wirecat(args).stdout(writer).start();
     server.join();

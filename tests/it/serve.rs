@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::support::net::{answer, connect, is_silent, read_all, read_exactly};
+use crate::support::unix;
 use crate::support::{PATIENCE, Running, wirecat};
 
 /// A server on a free port of loopback with these options, and its address.
@@ -37,7 +38,7 @@ fn several_addresses_are_all_served() {
         assert_eq!(answer(line.rsplit(' ').next().unwrap(), ""), "hello");
     }
     let mut told = String::new();
-    let mut client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    let mut client = unix::connect(&path);
     client.read_to_string(&mut told).unwrap();
     assert_eq!(told, "hello");
     drop(client);

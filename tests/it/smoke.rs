@@ -1,7 +1,6 @@
 //! The main job in its simplest forms.
 
-use std::net::TcpListener;
-
+use crate::support::net::{accept, listener};
 use crate::support::wirecat;
 
 #[test]
@@ -15,11 +14,10 @@ fn a_line_goes_from_one_wirecat_to_another() {
 /// is its FIN; the kernel takes our bytes, and only the RST that answers them tells.
 #[test]
 fn bytes_for_a_peer_that_is_gone_are_a_loss_even_if_the_kernel_took_them() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+    let (listener, address) = listener();
     for _ in 0..50 {
         let mut client = wirecat(["tcp-connect", "-v", &address]).piped().start();
-        drop(listener.accept().unwrap());
+        drop(accept(&listener));
         client.wait_for("eof");
         client.say("too late\n");
         client.wait().code(6);

@@ -153,7 +153,8 @@ fn backlog_is_that_of_the_listener() {
     for (args, backlog) in [(&[][..], "1024"), (&["-O", "backlog=7"][..], "7")] {
         let mut server = wirecat([&["tcp-serve", "127.0.0.1:0"], args].concat()).start();
         let filter = format!("sport = :{}", server.port());
-        let Ok(output) = Command::new("ss").args(["-ltnH", &filter]).output() else {
+        let Ok(output) = crate::support::proc::output(Command::new("ss").args(["-ltnH", &filter]))
+        else {
             return skip("backlog_is_that_of_the_listener", "no ss");
         };
         let output = String::from_utf8(output.stdout).unwrap();

@@ -2,17 +2,19 @@
 //! give it, and a pipe that belongs to another user, which can only be used blocking.
 
 use std::fs::read_dir;
-use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::io::{PipeWriter, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::load::in_some_try;
 use crate::support::net::{accept, connect, listener, peer, read_all, read_exactly};
+use crate::support::pipes::{PipeReader, patient, pipe};
+use crate::support::proc::{ends_within, once_there, output, spawn};
 use crate::support::proc::{fd_flags, unshared};
+use crate::support::unix;
 use crate::support::{PATIENCE, Program, Running, program, skip, wirecat, wirecat_path};
 
 /// `O_NONBLOCK` of Linux, as /proc/PID/fdinfo shows it.
@@ -51,7 +53,7 @@ fn on_socket(socket: impl Into<OwnedFd>) -> (Running, thread::JoinHandle<()>) {
 /// back the same way.
 #[test]
 fn a_unix_socket_may_be_stdin_and_stdout() {
-    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (ours, theirs) = unix::pair();
     let (client, server) = on_socket(theirs);
     assert_blocking(&client);
     (&ours).write_all(b"through a socket").unwrap();
@@ -81,7 +83,7 @@ fn a_tcp_socket_may_be_stdin_and_stdout() {
 /// A server has no stdin of its own under a superserver either.
 #[test]
 fn a_server_may_have_a_socket_as_stdout() {
-    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (ours, theirs) = unix::pair();
     let mut server =
         wirecat(["tcp-serve", "-1", "127.0.0.1:0"]).stdout(OwnedFd::from(theirs)).start();
     let address = server.address();
@@ -97,7 +99,7 @@ fn a_server_may_have_a_socket_as_stdout() {
 pub(crate) fn as_nobody(test: &str, args: &[&str]) -> Option<Program> {
     let switch = ["--reuid=65534", "--regid=65534", "--clear-groups", wirecat_path()];
     let mut command = Command::new("setpriv");
-    match command.args(switch).arg("--version").output() {
+    match output(command.args(switch).arg("--version")) {
         Ok(output) if output.status.success() => {}
         outcome => {
             skip(test, &format!("cannot run the binary as nobody ({outcome:?})"));
@@ -211,7 +213,7 @@ fn the_peers_fin_is_the_end_of_a_pipe_while_stdin_goes_on() {
 /// The same under inetd, where one socket is stdin, stdout and stderr.
 #[test]
 fn the_peers_fin_reaches_a_socket_while_stdin_goes_on() {
-    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (ours, theirs) = unix::pair();
     let (listener, address) = listener();
     let theirs = OwnedFd::from(theirs);
     let client = wirecat(["tcp-connect", &address]).stdin(theirs.try_clone().unwrap());
@@ -298,14 +300,9 @@ fn a_stderr_that_is_not_read_holds_nobody_up() {
     let mut command = Command::new(wirecat_path());
     command.args(["tcp-serve", "-vv", "--hub", "--frame", "line", "127.0.0.1:0", "--port-file"]);
     command.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
-    let mut server = command.spawn().unwrap();
+    let mut server = spawn(&mut command).unwrap();
     drop(command);
-    let port = loop {
-        match std::fs::read_to_string(&file) {
-            Ok(port) => break port,
-            Err(_) => thread::sleep(Duration::from_millis(5)),
-        }
-    };
+    let port = once_there(&file);
     let address = format!("127.0.0.1:{}", port.trim());
     // Events of about 30 bytes each: more than a pipe and the queue behind it hold.
     let (talker, listener) = (connect(&address), connect(&address));
@@ -319,11 +316,7 @@ fn a_stderr_that_is_not_read_holds_nobody_up() {
     let pid = rustix::process::Pid::from_child(&server);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     drop((talker, listener));
-    let deadline = Instant::now() + PATIENCE;
-    while server.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < deadline, "it does not end");
-        thread::sleep(Duration::from_millis(5));
-    }
+    assert!(ends_within(PATIENCE, &mut server), "it does not end");
     assert_eq!(server.wait().unwrap().code(), Some(0));
     let mut text = String::new();
     events.read_to_string(&mut text).unwrap();
@@ -351,10 +344,10 @@ fn read_late(count: usize) -> (usize, usize) {
         stream.read_exact(&mut word).unwrap();
     });
     command.arg(&server.address).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
-    let mut client = command.spawn().unwrap();
+    let mut client = spawn(&mut command).unwrap();
     drop(command);
     let mut lines = vec![0; 3 * count];
-    client.stdout.take().unwrap().read_exact(&mut lines).unwrap();
+    patient(client.stdout.take().unwrap()).read_exact(&mut lines).unwrap();
     // Some 45 pages wait beside what the pipe has, so that this takes more than a second.
     let reading = thread::spawn(move || {
         let (mut text, mut page) = (Vec::new(), [0; 4096]);
@@ -366,6 +359,7 @@ fn read_late(count: usize) -> (usize, usize) {
     });
     client.stdin.take().unwrap().write_all(b"ok\n").unwrap();
     server.join();
+    assert!(ends_within(PATIENCE, &mut client), "it does not end");
     assert_eq!(client.wait().unwrap().code(), Some(0));
     let text = reading.join().unwrap();
     let shown = text.lines().filter(|line| line.starts_with("data ")).count();

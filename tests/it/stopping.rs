@@ -1,6 +1,6 @@
 //! How long an end takes that was asked for, and what the status is then (SPEC sections 6 and 9).
 
-use std::io::{PipeReader, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::support::data::{PATHS, noise};
 use crate::support::net::{
     RefusingPort, accept, connect, connect_narrow, listener, read_all, read_exactly, until_reset,
 };
+use crate::support::pipes::{PipeReader, pipe};
 use crate::support::{Ended, Running, skip, wirecat};
 
 const MIB: usize = 1024 * 1024;
@@ -20,7 +21,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// A command whose stdout is a pipe that nobody reads.
 fn unread(arguments: &[&str]) -> (Running, PipeReader) {
-    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (reader, writer) = pipe().expect("a pipe");
     (wirecat(arguments).stdout(writer).start(), reader)
 }
 
@@ -309,7 +310,7 @@ fn what_stdin_holds_is_sent_before_enough_is_the_end() {
 #[test]
 fn what_a_pipe_holds_is_sent_before_enough_is_the_end() {
     let (listener, address) = listener();
-    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let (reader, mut writer) = pipe().expect("a pipe");
     writer.write_all(b"question\n").expect("it is taken");
     let client = wirecat(["tcp-connect", "--expect", "220", &address]).stdin(reader).start();
     let mut peer = accept(&listener);

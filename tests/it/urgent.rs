@@ -3,13 +3,13 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::thread;
 
 use rustix::net::{SendFlags, send};
 
 use crate::support::net::uninterrupted;
 use crate::support::net::{accept, connect, listener, read_all};
+use crate::support::unix;
 use crate::support::{skip, wirecat};
 
 /// One urgent byte in the middle; a second one would make TCP forget where the first was.
@@ -85,7 +85,7 @@ fn the_urgent_byte_of_a_unix_socket_stays_in_its_place() {
     let address = format!("unix:{}", path.display());
     let mut server = wirecat(["tcp-serve", "-1", &address]).start();
     server.wait_for("listening unix");
-    let mut client = UnixStream::connect(&path).unwrap();
+    let mut client = unix::connect(&path);
     client.write_all(b"before ").unwrap();
     if let Err(error) = send(&client, b"!", SendFlags::OOB) {
         return skip(test, &format!("this kernel has none on unix sockets: {error}"));

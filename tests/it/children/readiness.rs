@@ -13,8 +13,8 @@ const SIGTERM: i32 = 15;
 
 /// wirecat with a pipe as its descriptor 9, by way of a shell: an fd of this test process would
 /// be open in every program that other tests start.
-fn with_ready_fd(args: &str) -> (Program, std::io::PipeReader) {
-    let (read, write) = std::io::pipe().unwrap();
+fn with_ready_fd(args: &str) -> (Program, crate::support::pipes::PipeReader) {
+    let (read, write) = crate::support::pipes::pipe().unwrap();
     let mut command = Command::new("sh");
     let script = format!("exec 9>&1 >&2; exec {} {args} --ready-fd 9", wirecat_path());
     command.arg("-c").arg(script);

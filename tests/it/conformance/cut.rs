@@ -12,6 +12,7 @@ use crate::support::data::noise;
 use crate::support::net::{
     accept, connect, connect_narrow, listener, read_all, read_exactly, until_reset,
 };
+use crate::support::unix;
 use crate::support::{Ended, Running, wirecat};
 
 const MIB: usize = 1024 * 1024;
@@ -225,7 +226,7 @@ fn a_peer_on_a_unix_socket_cannot_see_it() {
     let address = format!("unix:{}", Path::display(&path));
     let arguments = ["tcp-connect", "-v", "--rate", "1MiB/s", &address];
     let sender = wirecat(arguments).stdin(file()).start();
-    let (mut peer, _) = listener.accept().expect("a client");
+    let mut peer = unix::accept(&listener);
     std::io::Read::read_exact(&mut peer, &mut [0; 1000]).expect("it comes");
     sender.signal(SIGTERM);
     std::io::copy(&mut peer, &mut std::io::sink()).expect("an end");

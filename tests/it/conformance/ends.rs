@@ -3,7 +3,7 @@
 //! The twelve cases of the public nc-warts matrix: a client and a server, each with one direction
 //! that is quiet, filled or done, while ten bytes and then the end pass in the other one.
 
-use std::io::{PipeReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::ChildStdin;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use super::both_kinds_into_pipes;
 use crate::support::net::uninterrupted;
+use crate::support::pipes::PipeReader;
 use crate::support::{PATIENCE, Running};
 
 /// How long something takes nothing before it counts as filled.

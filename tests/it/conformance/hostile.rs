@@ -239,7 +239,9 @@ fn a_full_file_system_under_save_closes_the_client_that_fills_it() {
         unshare
     };
     let directory = crate::support::tempdir().expect("a directory");
-    if !mounts("true", directory.path()).output().is_ok_and(|output| output.status.success()) {
+    if !crate::support::proc::output(&mut mounts("true", directory.path()))
+        .is_ok_and(|output| output.status.success())
+    {
         return skip(name, "it takes root to mount a file system");
     }
     let path = directory.path().strip_prefix("/").expect("an absolute path");

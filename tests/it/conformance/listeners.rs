@@ -3,9 +3,9 @@
 use std::fs::read_to_string;
 use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use crate::support::proc::once_there;
 use crate::support::{PATIENCE, Running, skip, wirecat};
 
 fn has_ipv6(test: &str) -> bool {
@@ -56,7 +56,7 @@ fn the_port_file_is_whole_when_it_exists() {
         let path = directory.path().join(number.to_string());
         let arguments = ["tcp-serve", "127.0.0.1:0", "127.0.0.1:0", "--port-file"];
         let mut server = wirecat(arguments).with(|command| _ = command.arg(&path)).start();
-        let text = first_sight(&path);
+        let text = once_there(&path);
         let ports: Vec<u16> = text.lines().map(|line| line.parse().expect("a port")).collect();
         assert!(text.ends_with('\n') && ports.len() == 2, "{text:?}");
         // Ready is ready: the connection is not refused.
@@ -67,18 +67,6 @@ fn the_port_file_is_whole_when_it_exists() {
     }
     let files = directory.path().read_dir().expect("a directory").count();
     assert_eq!(files, 20, "nothing else is left behind");
-}
-
-/// What a file holds as soon as it exists.
-fn first_sight(path: &Path) -> String {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match read_to_string(path) {
-            Ok(text) => return text,
-            Err(error) => assert!(Instant::now() < deadline, "{}: {error}", path.display()),
-        }
-        std::thread::sleep(Duration::from_micros(100));
-    }
 }
 
 /// Conformance 9.

@@ -19,11 +19,11 @@ mod streams;
 mod system;
 
 use std::cell::RefCell;
-use std::io::PipeReader;
 use std::net::TcpStream;
 
 use crate::support::data::PATHS;
 use crate::support::net::{accept, connect, listener};
+use crate::support::pipes::{PipeReader, pipe};
 use crate::support::{Program, Running, wirecat};
 
 /// A `tcp-connect` and a `tcp-serve -1` whose stdin is a pipe, with what `change` makes of them,
@@ -43,7 +43,7 @@ fn both_kinds_into_pipes() -> Vec<(Running, TcpStream, PipeReader)> {
     let readers = RefCell::new(Vec::new());
     let programs = PATHS.into_iter().flat_map(|path| {
         both_kinds(|program| {
-            let (reader, writer) = std::io::pipe().expect("a pipe");
+            let (reader, writer) = pipe().expect("a pipe");
             readers.borrow_mut().push(reader);
             program.stdout(writer).with(|command| _ = command.args(path))
         })

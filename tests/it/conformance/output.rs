@@ -1,6 +1,6 @@
 //! Where stdout goes wrong: conformance 5 and 6.
 
-use std::io::{BufRead, BufReader, PipeReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::thread;
@@ -12,6 +12,7 @@ use super::{both_kinds, both_kinds_into_pipes};
 use crate::support::data::{assert_same, noise};
 use crate::support::load::in_some_try;
 use crate::support::net::{peer, reset, wait_for_delivery};
+use crate::support::pipes::PipeReader;
 use crate::support::{PATIENCE, program, wirecat, wirecat_path};
 
 /// What `head -1` does: takes one line, and leaves.

@@ -37,7 +37,8 @@ fn unshare(script: &str) -> Command {
 #[test]
 fn a_dead_ipv6_address_costs_less_than_400_ms() {
     let name = "a_dead_ipv6_address_costs_less_than_400_ms";
-    let possible = unshare("ip link add left type veth peer name right").output();
+    let possible =
+        crate::support::proc::output(&mut unshare("ip link add left type veth peer name right"));
     if !possible.is_ok_and(|output| output.status.success()) {
         return skip(name, "it takes root, unshare(1) and ip(8) to make a network");
     }

@@ -15,7 +15,7 @@ use crate::support::{PATIENCE, Program, Running, program, skip, wirecat, wirecat
 /// A wirecat whose parent has blocked some signals, with env(1) of coreutils 8.31 and on.
 fn with_blocked(signals: &str, args: &[&str]) -> Option<Program> {
     let block = format!("--block-signal={signals}");
-    let able = Command::new("env").args([&block, "true"]).output();
+    let able = crate::support::proc::output(Command::new("env").args([&block, "true"]));
     if !able.is_ok_and(|output| output.status.success()) {
         skip("conformance 21", "no env --block-signal");
         return None;
@@ -64,8 +64,12 @@ fn signals_end_it_where_the_parent_blocks_them() {
 
 /// A wirecat that is the first process of a PID namespace, as in a container, and its number here.
 fn first_process(args: &str) -> Option<(Running, Pid)> {
-    let able =
-        Command::new("unshare").args(["-pf", "--kill-child", "--mount-proc", "true"]).output();
+    let able = crate::support::proc::output(Command::new("unshare").args([
+        "-pf",
+        "--kill-child",
+        "--mount-proc",
+        "true",
+    ]));
     if !able.is_ok_and(|output| output.status.success()) {
         skip("conformance 21", "no PID namespace can be made (root may)");
         return None;

@@ -10,7 +10,7 @@ const DRIVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/control/driv
 
 #[test]
 fn a_python_program_drives_a_thousand_connections() {
-    if Command::new("python3").arg("--version").output().is_err() {
+    if crate::support::proc::output(Command::new("python3").arg("--version")).is_err() {
         return skip("a_python_program_drives_a_thousand_connections", "there is no python3");
     }
     if !may_open(1000) {

@@ -129,7 +129,7 @@ fn a_program_makes_five_thousand_connections() {
     if count < 1000 {
         return skip(NAME, &format!("{most} descriptors are too few"));
     }
-    let python = Command::new("python3").arg("--version").output();
+    let python = crate::support::proc::output(Command::new("python3").arg("--version"));
     if python.is_err() {
         return skip(NAME, "there is no python3");
     }

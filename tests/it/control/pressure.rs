@@ -1,6 +1,6 @@
 //! Queues that are full, and a program that does not read: nothing is lost, and nothing grows.
 
-use std::io::{BufRead, BufReader, Read, Write, pipe};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use socket2::SockRef;
 
 use super::{answers, client, driven, named, server};
 use crate::support::net::{connect, connect_narrow, read_exactly};
+use crate::support::pipes::pipe;
 use crate::support::{PATIENCE, Running, proc};
 
 const COUNT: usize = 2_000;

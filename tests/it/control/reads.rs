@@ -8,6 +8,7 @@ use socket2::SockRef;
 
 use super::{answers, client, driven, expected, named, server, started};
 use crate::support::net::{connect, peer, read_all, read_exactly, reset};
+use crate::support::proc::wait_until;
 use crate::support::{Running, proc, wirecat};
 
 /// Asks for a message.
@@ -281,14 +282,11 @@ fn a_read_that_is_given_up_loses_nothing() {
     one.write_all(b"half a li").expect("it is taken");
     server.say("{\"read\":1,\"as\":\"line\"}\n");
     let mut lists = 0;
-    loop {
+    wait_until("all that was sent has come", || {
         server.say("{\"list\":true}\n");
         lists += 2;
-        let entry = server.wait_for_events("list", lists).remove(lists - 2);
-        if entry["in"] == 9 {
-            break;
-        }
-    }
+        server.wait_for_events("list", lists).remove(lists - 2)["in"] == 9
+    });
     server.say("{\"pause\":1}\n{\"read\":1,\"as\":\"fixed:4\"}\n");
     assert_eq!(server.wait_for_event("data")["text"], "half");
     server.say("{\"read\":1,\"as\":\"line\"}\n");

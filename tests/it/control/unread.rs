@@ -9,6 +9,7 @@ use super::reads::read;
 use super::{client, driven, named, server};
 use crate::support::Running;
 use crate::support::net::{connect, read_all, until_reset};
+use crate::support::proc::wait_until;
 
 /// What has come and was not asked for yet is listed, in the kernel or behind the last message: a
 /// program sees how much each client has in store, and takes it at its own pace.
@@ -29,15 +30,13 @@ fn a_list_has_what_is_unread() {
 
 /// Waits until the connections have so much unread; on loopback they have it soon.
 fn await_unread(server: &mut Running, expected: &[Option<u64>]) {
-    loop {
+    wait_until("so much is unread", || {
         let before = server.wait_for_events("list", 0).len();
         server.say("{\"list\":true}\n");
         let lists = server.wait_for_events("list", before + expected.len() + 1);
         let unread = lists[before..].iter().map(|list| list["unread"].as_u64());
-        if unread.take(expected.len()).eq(expected.iter().copied()) {
-            return;
-        }
-    }
+        unread.take(expected.len()).eq(expected.iter().copied())
+    });
 }
 
 /// A transfer that is cut does not look whole: who closes a paused connection over what it has sent
@@ -122,7 +121,7 @@ fn an_expectation_is_met_by_what_was_read() {
 fn reads_wait_for_a_stdout_that_is_full() {
     const CLIENTS: usize = 20;
     const SIZE: usize = 65_536;
-    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (reader, writer) = crate::support::pipes::pipe().expect("a pipe");
     let mut server = driven("tcp-serve --paused 127.0.0.1:0").stdout(writer).start();
     let mut lines = BufReader::new(reader)
         .lines()

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, UdpSocket};
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::net::UnixDatagram;
 
 use libc::SIGTERM;
 use socket2::SockRef;
@@ -14,6 +14,7 @@ use crate::support::load::in_some_try;
 use crate::support::net::uninterrupted;
 use crate::support::net::{connect, connect_narrow, read_all, read_exactly, reset};
 use crate::support::proc::peak_kib;
+use crate::support::unix;
 use crate::support::{PATIENCE, program, wirecat, wirecat_path};
 
 #[track_caller]
@@ -84,8 +85,7 @@ fn unix_sockets_of_both_kinds() {
     let path = directory.path().join("stream");
     let mut server = echo(&format!("unix:{} --stop-word stop", path.display())).start();
     server.wait_for("listening unix");
-    let mut client = UnixStream::connect(&path).unwrap();
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut client = unix::connect(&path);
     client.write_all(b"one\nstop\n").unwrap();
     let mut all = Vec::new();
     client.read_to_end(&mut all).unwrap();

@@ -11,6 +11,7 @@ use crate::support::Running;
 use crate::support::datagrams::ClosedPort;
 use crate::support::net::uninterrupted;
 use crate::support::net::{RefusingPort, listener, peer};
+use crate::support::proc::wait_until;
 
 const NAMES: [&str; 5] = ["expected", "lost", "duplicates", "reordered", "corrupt"];
 
@@ -224,8 +225,9 @@ fn signals_and_the_time_limit_report_the_figures() {
 /// Asks until there are answers.
 fn await_figures(probe: &mut Running) {
     probe.wait_for("connected");
-    while !probe.has_said(" rtt ") {
+    wait_until("figures with a time", || {
         probe.signal(SIGUSR1);
         thread::sleep(std::time::Duration::from_millis(20));
-    }
+        probe.has_said(" rtt ")
+    });
 }

@@ -59,7 +59,7 @@ fn the_last_output_of_a_command_that_does_not_read_arrives() {
 /// A service that was written for inetd.
 #[test]
 fn rsync_as_a_daemon_serves_a_module() {
-    let installed = Command::new("rsync").arg("--version").output();
+    let installed = crate::support::proc::output(Command::new("rsync").arg("--version"));
     if !installed.is_ok_and(|output| output.status.success()) {
         return skip("exec", "rsync is not installed");
     }

@@ -118,7 +118,7 @@ fn what_is_watched_is_not_altered() {
 fn a_view_that_is_not_read_holds_back_and_one_that_is_gone_does_not() {
     let (upstream, target) = listener();
     let args = ["tcp-serve", "--forward", &target, "--output", "dump", "127.0.0.1:0"];
-    let (viewer, stdout) = std::io::pipe().unwrap();
+    let (viewer, stdout) = crate::support::pipes::pipe().unwrap();
     let (server, address) = wirecat(args).stdout(stdout).serve();
     let (mut client, mut far) = through(&address, &upstream);
     let count = 64 << 20;

@@ -6,7 +6,7 @@ mod live;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -14,11 +14,13 @@ use std::time::Duration;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::support::data::{assert_same, noise};
+use crate::support::net::wait_for_delivery;
 use crate::support::net::{
     accept, connect, connect_narrow, listener, listener_with_backlog, read_all, read_exactly,
     read_what_comes, reset,
 };
 use crate::support::peers::{Peer, Role};
+use crate::support::unix;
 use crate::support::{PATIENCE, Running, proc, program, skip, wirecat, wirecat_path};
 
 /// A relay to `upstream` on a free port of loopback, and its address.
@@ -92,7 +94,7 @@ fn it_leads_from_any_kind_of_address_to_any_other() {
     let path = |name: &str| format!("unix:{}", directory.path().join(name).display());
     let inner = UnixListener::bind(directory.path().join("inner")).unwrap();
     let (server, address) = relay(&path("inner"), &["-1"]);
-    let (mut client, (mut far, _)) = (connect(&address), inner.accept().unwrap());
+    let (mut client, mut far) = (connect(&address), unix::accept(&inner));
     client.write_all(b"x").unwrap();
     far.read_exact(&mut [0]).unwrap();
     drop((client, far));
@@ -103,7 +105,7 @@ fn it_leads_from_any_kind_of_address_to_any_other() {
     let args = ["tcp-serve", "-1", "--forward", &name, &path("outer")];
     let mut server = wirecat(args).start();
     server.wait_for("listening unix");
-    let mut client = UnixStream::connect(directory.path().join("outer")).unwrap();
+    let mut client = unix::connect(directory.path().join("outer"));
     let far = accept(&upstream);
     client.write_all(b"y").unwrap();
     assert_eq!(read_exactly(&far, 1), b"y");
@@ -150,9 +152,7 @@ fn a_reset_reaches_the_other_side_behind_the_data() {
         let (mut rude, other) = if from_upstream { (far, client) } else { (client, far) };
         rude.write_all(b"last words").unwrap();
         // RST throws away what is still on its way.
-        while wirecat::sys::socket::unacknowledged(&rude) > 0 {
-            thread::yield_now();
-        }
+        wait_for_delivery(&rude);
         assert_eq!(read_exactly(&other, 4), b"last");
         reset(rude);
         assert_eq!(read_to_reset(&other), (b" words".to_vec(), ErrorKind::ConnectionReset));
@@ -174,13 +174,9 @@ fn a_reset_that_a_write_meets_is_no_end() {
         assert_eq!(read_exactly(&client, 6), b"a part");
         // Both are there when it looks again, most often in the order in which they came.
         server.signal(libc::SIGSTOP);
-        while proc::status(server.pid(), "State") != "T" {
-            thread::yield_now();
-        }
+        proc::wait_for_state(server.pid(), "T");
         client.write_all(b"more").unwrap();
-        while wirecat::sys::socket::unacknowledged(&client) > 0 {
-            thread::yield_now();
-        }
+        wait_for_delivery(&client);
         reset(far);
         server.signal(libc::SIGCONT);
         assert_eq!(read_to_reset(&client), (Vec::new(), ErrorKind::ConnectionReset));
@@ -270,14 +266,14 @@ fn clients_wait_for_a_place_in_the_backlog_of_a_unix_socket() {
     let upstream = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
     upstream.bind(&SockAddr::unix(&path).unwrap()).unwrap();
     upstream.listen(0).unwrap();
+    let upstream = UnixListener::from(upstream);
     let (server, address) = relay(&format!("unix:{}", path.display()), &["--conns", "6"]);
     let clients: Vec<TcpStream> = (0..6).map(|_| connect(&address)).collect();
     for client in &clients {
         client.shutdown(Shutdown::Write).unwrap();
     }
     for _ in &clients {
-        let (far, _) = upstream.accept().unwrap();
-        far.send(b"served").unwrap();
+        unix::accept(&upstream).write_all(b"served").unwrap();
     }
     for client in clients {
         assert_eq!(read_all(&client), b"served");

@@ -132,5 +132,6 @@ fn is_installed(tool: &str) -> bool {
         "nc" => "nc -h 2>&1 | grep -q OpenBSD".to_owned(),
         tool => format!("command -v {tool}"),
     };
-    Command::new("sh").args(["-c", &script]).output().is_ok_and(|output| output.status.success())
+    crate::support::proc::output(Command::new("sh").args(["-c", &script]))
+        .is_ok_and(|output| output.status.success())
 }

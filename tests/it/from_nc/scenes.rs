@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::stage::{Actor, Stage, patiently};
 use crate::support::net::uninterrupted;
 use crate::support::net::{accept, read_all, read_exactly, read_what_comes};
+use crate::support::unix;
 use crate::support::{PATIENCE, skip};
 
 pub(super) fn one_client_talks(stage: &Stage) {
@@ -120,7 +121,7 @@ pub(super) fn a_client_is_forwarded_to_unix(stage: &Stage) {
     let _actor = stage.start();
     let mut client = stage.client();
     client.write_all(b"question\n").unwrap();
-    let (mut far, _) = server.accept().unwrap();
+    let mut far = unix::accept(&server);
     let mut question = [0; 9];
     far.read_exact(&mut question).unwrap();
     far.write_all(b"answer\n").unwrap();
@@ -162,7 +163,7 @@ pub(super) fn a_server_is_asked_by_v6(stage: &Stage) {
 pub(super) fn a_unix_server_is_asked(stage: &Stage) {
     let server = UnixListener::bind(stage.path("s")).unwrap();
     let mut actor = stage.start();
-    let (mut client, _) = server.accept().unwrap();
+    let mut client = unix::accept(&server);
     actor.0.say("question\n");
     let mut question = [0; 9];
     client.read_exact(&mut question).unwrap();

@@ -104,7 +104,7 @@ impl Stage {
                     basicConstraints=critical,CA:FALSE -keyout key.pem -out cert.pem";
         let mut openssl = Command::new("openssl");
         openssl.args(args.split_whitespace()).current_dir(self.directory.path());
-        openssl.output().is_ok_and(|output| output.status.success())
+        crate::support::proc::output(&mut openssl).is_ok_and(|output| output.status.success())
     }
 
     /// A server for the command.

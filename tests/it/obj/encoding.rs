@@ -60,9 +60,7 @@ fn send(mut stream: &TcpStream, bytes: &[u8]) {
 /// and the second client sends something small behind it, which the third one gets first.
 fn is_overtaken(server: &mut Running, clients: &[TcpStream; 3], complete: impl Fn(&mut Running)) {
     server.signal(libc::SIGSTOP);
-    while !proc::status(server.pid(), "State").starts_with('T') {
-        std::thread::yield_now();
-    }
+    proc::wait_for_state(server.pid(), "T");
     complete(server);
     send(&clients[1], &small());
     server.signal(libc::SIGCONT);

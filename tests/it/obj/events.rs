@@ -49,7 +49,7 @@ fn a_large_object_is_one_event_among_others() {
 /// for each of the pickle, and not 18 more.
 #[test]
 fn a_large_event_is_escaped_as_it_is_read() {
-    let (mut stdout, unread) = std::io::pipe().expect("a pipe");
+    let (mut stdout, unread) = crate::support::pipes::pipe().expect("a pipe");
     let args = ["tcp-serve", "--frame", "obj", "--output", "json", "-1", "127.0.0.1:0"];
     let mut server = wirecat(args).stdout(unread).start();
     let client = connect(&server.address());

@@ -6,7 +6,7 @@ mod turns;
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use wirecat::framing::{FrameError, Framer, Framing};
 
 use crate::support::net::{connect, peer, read_all, read_exactly, read_what_comes};
-use crate::support::{PATIENCE, Running, proc, skip, wirecat};
+use crate::support::{PATIENCE, Running, proc, program, skip, wirecat};
 
 const VECTORS: &str = include_str!("../vectors/pickle.jsonl");
 const REFUSED: &str = include_str!("../vectors/pickle-refused.jsonl");
@@ -133,7 +133,8 @@ print('same')
 ";
 
 fn has_python() -> bool {
-    Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success())
+    crate::support::proc::output(Command::new("python3").arg("--version"))
+        .is_ok_and(|output| output.status.success())
 }
 
 #[test]
@@ -146,15 +147,9 @@ fn cpython_loads_the_same_object() {
         let ours = HEXLOWER.encode(&encode(&vector["json"].to_string()));
         lines.push_str(&format!("{ours} {}\n", vector["pickle"].as_str().expect("text")));
     }
-    let mut python = Command::new("python3")
-        .args(["-c", COMPARE])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3 starts");
-    python.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("it is read");
-    let output = python.wait_with_output().expect("it ends");
-    assert_eq!(output.stdout, b"same\n");
+    let mut python = Command::new("python3");
+    python.args(["-c", COMPARE]);
+    assert_eq!(program(python).input(lines).run().code(0).text(), "same\n");
 }
 
 /// The library as a server of one client: an echo in every protocol from 0 to 5 in turn.
@@ -318,7 +313,7 @@ fn what_repeats_itself_is_taken_up_to_max_frame() {
 /// One read may hold many objects that come to much text: what nobody reads is not made.
 #[test]
 fn many_objects_that_repeat_themselves_wait_for_their_reader() {
-    let (mut stdout, unread) = std::io::pipe().expect("a pipe");
+    let (mut stdout, unread) = crate::support::pipes::pipe().expect("a pipe");
     let args = ["tcp-serve", "--frame", "obj", "--conns", "1", "127.0.0.1:0"];
     let mut server = wirecat(args).stdout(unread).start();
     let mut client = connect(&server.address());
@@ -373,7 +368,7 @@ fn the_densest_pickles_have_a_bounded_cost() {
     const LEN: usize = 2 << 20;
     for (start, unit, end, times) in DENSE {
         let pickle = [*start, &unit.repeat(LEN / unit.len()), end].concat();
-        let (stdout, unread) = std::io::pipe().expect("a pipe");
+        let (stdout, unread) = crate::support::pipes::pipe().expect("a pipe");
         let mut server =
             wirecat(["tcp-serve", "--frame", "obj", "127.0.0.1:0"]).stdout(unread).start();
         let mut client = connect(&server.address());

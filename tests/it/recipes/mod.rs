@@ -24,6 +24,7 @@ use tempfile::TempDir;
 
 use crate::support::data::noise;
 use crate::support::net::{accept, connect, read_all, read_exactly, read_what_comes};
+use crate::support::unix;
 use crate::support::{PATIENCE, Program, Running, program, skip, wirecat_path};
 
 /// What tells the recipes apart.
@@ -321,7 +322,7 @@ fn an_api_answers_on_its_socket() {
     let kitchen = Kitchen::new();
     let api = UnixListener::bind(kitchen.path("api.sock")).unwrap();
     let answers = thread::spawn(move || {
-        let (mut client, _) = api.accept().unwrap();
+        let mut client = unix::accept(&api);
         let mut request = [0; 25];
         client.read_exact(&mut request).unwrap();
         assert_eq!(&request, b"GET /version HTTP/1.0\r\n\r\n");
@@ -354,7 +355,7 @@ fn the_program_in_the_readme_is_a_server() {
     let kitchen = Kitchen::new();
     let text = with_free_ports(text.expect("a program"));
     fs::write(kitchen.path("server.py"), text).unwrap();
-    if Command::new("python3").arg("--version").output().is_err() {
+    if crate::support::proc::output(Command::new("python3").arg("--version")).is_err() {
         return skip("recipes::the_program", "python3 is not installed");
     }
     let mut server = kitchen.shell("exec python3 server.py").start();

@@ -15,6 +15,7 @@ use crate::support::load::in_some_try;
 use crate::support::net::{
     accept, connect, read_all, read_exactly, read_what_comes, uninterrupted,
 };
+use crate::support::proc::wait_until;
 use crate::support::{PATIENCE, Running, skip};
 
 /// A server of a recipe that listens.
@@ -33,14 +34,13 @@ fn it_waits_for_a_server_that_stands() {
         let listener = TcpListener::bind(local(7001)).unwrap();
         drop(accept(&listener));
         listener.set_nonblocking(true).unwrap();
-        let stands = loop {
-            match listener.accept() {
-                Ok(stands) => break stands,
-                Err(_) if waits.is_running() => thread::yield_now(),
-                // It was not closed in time.
-                Err(_) => return None,
-            }
-        };
+        let mut stands = None;
+        wait_until("another try, or the end", || {
+            stands = listener.accept().ok();
+            stands.is_some() || !waits.is_running()
+        });
+        // It was not closed in time if there is none.
+        let stands = stands?;
         waits.wait().code(0);
         Some(stands)
     });
@@ -121,7 +121,7 @@ fn what_comes_is_looked_at() {
 /// Also bytes that are no text.
 #[test]
 fn what_comes_is_cut_by_jq() {
-    if Command::new("jq").arg("--version").output().is_err() {
+    if crate::support::proc::output(Command::new("jq").arg("--version")).is_err() {
         return skip("recipes::jq", "jq is not installed");
     }
     let listener = TcpListener::bind(local(7019)).unwrap();

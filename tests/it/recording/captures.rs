@@ -10,7 +10,7 @@ use crate::support::data::noise;
 use crate::support::datagrams::{hear, socket_on};
 use crate::support::net::{connect, peer, read_all, reset};
 use crate::support::peers::installed;
-use crate::support::{skip, wirecat};
+use crate::support::{program, skip, wirecat};
 
 fn is_here(test: &str) -> bool {
     let installed = installed("tshark");
@@ -29,10 +29,8 @@ fn tshark(capture: &Path, args: &[&str]) -> String {
     for check in checks {
         command.args(["-o", &format!("{check}:TRUE")]);
     }
-    let output = command.arg("-n").arg("-r").arg(capture).args(args).output().expect("tshark");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "tshark: {stderr}");
-    String::from_utf8(output.stdout).expect("text")
+    command.arg("-n").arg("-r").arg(capture).args(args);
+    program(command).run().code(0).text().to_owned()
 }
 
 /// Fields of all packets, one line each.

@@ -8,7 +8,8 @@ use rustix::process::Signal;
 
 use super::{Place, in_short};
 use crate::support::net::connect;
-use crate::support::proc::unshared;
+use crate::support::pipes::patient;
+use crate::support::proc::{unshared, wait_until};
 use crate::support::terminal::pty;
 use crate::support::wirecat;
 
@@ -100,7 +101,7 @@ fn a_terminal_that_nobody_reads_does_not_hold_up_the_end() {
         let mut client = connect(&server.address());
         client.write_all(&vec![b'x'; 60_000 + 97 * extra]).expect("it is taken");
         // The first line is there: the recording is under way.
-        person.read_exact(&mut [0; 64]).expect("a recording");
+        patient(&mut person).read_exact(&mut [0; 64]).expect("a recording");
         server.signal(Signal::TERM.as_raw());
         server.wait().code(7).says("wait for its reader");
     }
@@ -125,8 +126,11 @@ fn a_reader_of_the_recording_may_leave() {
             server.signal(Signal::TERM.as_raw());
         }
         // A program that another test starts may have the reader for a moment, until it is executed.
-        while !relay && !server.ends_within(std::time::Duration::from_millis(50)) {
-            let _ = client.write_all(b"more");
+        if !relay {
+            wait_until("the end of a recording that nobody reads", || {
+                let _ = client.write_all(b"more");
+                !server.is_running()
+            });
         }
         let ended = server.wait().code(0);
         assert!(!ended.stderr.contains("record"), "{}", ended.stderr);

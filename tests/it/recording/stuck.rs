@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::net::{connect, push, read_all};
+use crate::support::pipes::{fifo, patient};
 use crate::support::{Running, proc, wirecat};
 
 const MIB: usize = 1 << 20;
@@ -15,8 +16,7 @@ const MIB: usize = 1 << 20;
 fn serve(args: &[&str]) -> (Running, String, File) {
     let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("record");
-    let made = std::process::Command::new("mkfifo").arg(&path).status();
-    assert!(made.unwrap().success());
+    fifo(&path);
     // Open both ways it has a reader from the start.
     let both = OpenOptions::new().read(true).write(true).open(&path).unwrap();
     let line = [&["tcp-serve", "--record", path.to_str().unwrap()], args, &["127.0.0.1:0"]];
@@ -45,7 +45,7 @@ fn a_recording_that_nobody_reads_pauses_the_clients_and_not_the_end() {
 
 #[test]
 fn a_recording_that_is_read_late_is_whole() {
-    let (server, address, mut end) = serve(&["--reply", "ok", "--frame", "line"]);
+    let (server, address, end) = serve(&["--reply", "ok", "--frame", "line"]);
     // Each line is a record of some hundred bytes, out and in.
     let count = 30_000;
     let client = connect(&address);
@@ -62,7 +62,7 @@ fn a_recording_that_is_read_late_is_whole() {
     thread::sleep(Duration::from_millis(500));
     let reading = thread::spawn(move || {
         let mut text = String::new();
-        end.read_to_string(&mut text).unwrap();
+        patient(end).read_to_string(&mut text).unwrap();
         text
     });
     assert_eq!(read_all(&client), "ok\n".repeat(count).into_bytes());

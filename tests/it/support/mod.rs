@@ -19,6 +19,7 @@ mod running;
 pub(crate) mod schema;
 mod skipped;
 pub(crate) mod terminal;
+pub(crate) mod unix;
 mod watchdog;
 
 use std::ffi::OsStr;

@@ -1,7 +1,8 @@
 //! What Linux tells about a process from outside.
 
 use std::fs::read_to_string;
-use std::process::{Child, Command};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Once, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,6 +37,19 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
         thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// What a file holds as soon as it is there.
+#[track_caller]
+pub(crate) fn once_there(path: &Path) -> String {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match read_to_string(path) {
+            Ok(text) => return text,
+            Err(error) => assert!(Instant::now() < deadline, "{}: {error}", path.display()),
+        }
+        thread::sleep(Duration::from_micros(100));
     }
 }
 
@@ -102,6 +116,12 @@ pub(crate) fn spawn(command: &mut Command) -> std::io::Result<Child> {
     let child = command.spawn()?;
     watchdog::has_started(child.id());
     Ok(child)
+}
+
+/// Runs a child to its end. It is made by [`spawn`], as all are, for [`unshared`] to wait for.
+pub(crate) fn output(command: &mut Command) -> std::io::Result<Output> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    spawn(command)?.wait_with_output()
 }
 
 /// Waits so long for the end of a child, and says whether it came.

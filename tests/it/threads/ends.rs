@@ -146,7 +146,7 @@ fn statistics_are_of_all_loops() {
 /// The reader of stdout leaves: the run ends quietly. A stdout that fails is 7.
 #[test]
 fn the_end_of_stdout_ends_all_loops() {
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = crate::support::pipes::pipe().unwrap();
     let args = ["tcp-serve", "-n", "--threads", "2", "127.0.0.1:0"];
     let (server, address) = wirecat(args).stdout(writer).serve();
     let mut clients: Vec<_> = (0..4).map(|_| connect(&address)).collect();
@@ -166,7 +166,7 @@ fn the_end_of_stdout_ends_all_loops() {
 /// A stdout that is not read has all loops wait, and nothing is lost.
 #[test]
 fn a_slow_stdout_paces_all_loops() {
-    let (mut reader, writer) = std::io::pipe().unwrap();
+    let (mut reader, writer) = crate::support::pipes::pipe().unwrap();
     let args = ["tcp-serve", "-n", "--conns", "4", "--threads", "2", "127.0.0.1:0"];
     let (server, address) = wirecat(args).stdout(writer).serve();
     let clients: Vec<_> = (0..4_u8)

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream, UdpSocket};
-use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
 use super::{check_order, clients, named, server, talk};
 use crate::support::data::noise;
 use crate::support::net::uninterrupted;
 use crate::support::net::{RefusingPort, connect, read_all};
+use crate::support::unix;
 use crate::support::{PATIENCE, wirecat};
 
 #[test]
@@ -252,7 +252,7 @@ fn unix_listeners_and_inherited_ones_are_served_by_all_loops() {
     let mut server = wirecat(["echo", "--tcp", "--threads", "2", "-v", &unix]).start();
     server.wait_for("listening unix");
     for _ in 0..50 {
-        let mut stream = UnixStream::connect(&path).unwrap();
+        let mut stream = unix::connect(&path);
         stream.write_all(b"over unix").unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
         let mut answer = String::new();

@@ -272,7 +272,7 @@ fn a_blocked_stdout_does_not_hold_up_stdin() {
     let lines =
         |count: usize| -> String { (0..count).map(|n| format!("number {n:060}\n")).collect() };
     let (ours, theirs) = (lines(5_000), lines(60_000));
-    let (mut stdout, blocked) = std::io::pipe().expect("a pipe");
+    let (mut stdout, blocked) = crate::support::pipes::pipe().expect("a pipe");
     let (mut server, address) = serve(&["--conns", "1"]);
     let mut input = server.stdin.take().expect("a pipe");
     let far = std::thread::spawn(move || {

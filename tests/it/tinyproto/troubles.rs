@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{client, hear, say, serve};
 use crate::support::load::Stopwatch;
 use crate::support::net::{accept, connect, listener, read_all, reset};
-use crate::support::proc::status;
+use crate::support::proc::wait_for_state;
 use crate::support::{Running, wirecat};
 
 /// A message goes out whatever is unacknowledged, or the reset behind it would take it back.
@@ -19,9 +19,7 @@ fn rude(stream: TcpStream) -> TcpStream {
 /// Stops a program, so that it meets at once whatever happens until it goes on.
 fn stop(program: &Running) {
     program.signal(libc::SIGSTOP);
-    while status(program.pid(), "State") != "T" {
-        std::thread::yield_now();
-    }
+    wait_for_state(program.pid(), "T");
 }
 
 /// The kernel reports a reset once. Where our answer meets it, reading finds an end that is none.
@@ -73,7 +71,7 @@ fn a_client_that_resets_has_not_ended_in_order() {
 /// SPEC section 6: what came before the reset is printed, also what was read ahead for a go.
 #[test]
 fn what_was_read_ahead_of_a_reset_is_printed() {
-    let (mut stdout, blocked) = std::io::pipe().expect("a pipe");
+    let (mut stdout, blocked) = crate::support::pipes::pipe().expect("a pipe");
     let (listener, address) = listener();
     let near = client(&[], &address).stdout(blocked).piped().start();
     let stream = accept(&listener);

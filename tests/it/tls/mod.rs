@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::support::data::{assert_same, noise};
 use crate::support::net::uninterrupted;
-use crate::support::net::{connect, listener, read_all};
+use crate::support::net::{accept, connect, listener, read_all};
 use crate::support::{Ended, Running, wirecat};
 use certificates::Files;
 
@@ -299,7 +299,7 @@ fn what_comes_right_behind_the_handshake_is_read() {
     let (server, port) = serve(&files, &format!("-1 -n {SERVER}"));
     // A relay that gathers what the client sends, so that its finished and its data come at once.
     let relay = std::thread::spawn(move || {
-        let (mut down, _) = proxy.accept().unwrap();
+        let mut down = accept(&proxy);
         let mut up = connect(&format!("127.0.0.1:{port}"));
         let mut back = (up.try_clone().unwrap(), down.try_clone().unwrap());
         std::thread::spawn(move || {

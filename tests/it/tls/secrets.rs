@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::{SERVER, client, serve, stop};
 use crate::support::peers::installed;
-use crate::support::{skip, wirecat};
+use crate::support::{program, skip, wirecat};
 use crate::tls::certificates::Files;
 
 /// What tshark finds of the data of TLS in a capture, which has the secrets itself.
@@ -13,10 +13,7 @@ fn opened(capture: &std::path::Path) -> String {
     let mut command = Command::new("tshark");
     // Any data but that of a known port is taken for what it is: bytes.
     command.args(["-n", "-r"]).arg(capture).args(["-q", "-z", "follow,tls,ascii,0"]);
-    let output = command.output().expect("tshark");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "tshark: {stderr}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    String::from_utf8_lossy(&program(command).run().code(0).stdout).into_owned()
 }
 
 #[test]

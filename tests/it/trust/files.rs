@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::certificates::Certificates;
 use super::{connect, serve, stop};
+use crate::support::pipes::write_fifo;
 use crate::support::wirecat;
 
 #[test]
@@ -107,10 +108,10 @@ fn whom_to_trust_is_what_the_machine_or_a_variable_says() {
     client("/dev/null").run().code(8).says("SSL_CERT_FILE is /dev/null, which has no certificates");
     // A pipe can be read but once.
     let fifo = files.path("fifo").display().to_string();
-    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+    crate::support::pipes::fifo(&fifo);
     let certificates = std::fs::read(&files.ca.file).expect("a file");
     let running = client(&fifo).start();
-    std::fs::write(&fifo, certificates).expect("it is read");
+    write_fifo(fifo.as_ref(), &certificates);
     running.wait().code(0);
     stop(server);
 }

@@ -6,13 +6,13 @@ use std::process::{Child, Command, Stdio};
 use super::certificates::{Certificates, Pair, expired, for_clients, for_servers};
 use super::matrix::refused;
 use super::{connect, failure, serve, stop};
+use crate::support::pipes::patient;
+use crate::support::proc::{end, output, spawn};
 use crate::support::skip;
 
 /// Whether a program is there.
 fn has(program: &str, argument: &str) -> bool {
-    let mut command = Command::new(program);
-    let status = command.arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
+    output(Command::new(program).arg(argument)).is_ok_and(|output| output.status.success())
 }
 
 /// A server of openssl, which ends with the test.
@@ -24,15 +24,12 @@ impl Server {
             "s_server -accept 127.0.0.1:0 -cert {0} -cert_chain {0} -key {1} {options}",
             pair.certificate, pair.key
         );
-        let mut child = Command::new("openssl")
-            .args(arguments.split_whitespace())
-            // At the end of its input it closes.
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("openssl");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let mut command = Command::new("openssl");
+        command.args(arguments.split_whitespace());
+        // At the end of its input it closes.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = spawn(&mut command).expect("openssl");
+        let mut lines = BufReader::new(patient(child.stdout.take().expect("a pipe"))).lines();
         let line = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("ACCEPT "));
         let line = line.expect("it says where it listens");
         let port = line.rsplit(':').next().expect("a port").to_owned();
@@ -43,8 +40,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        end(&mut self.0);
     }
 }
 
@@ -118,19 +114,18 @@ fn a_client_of_openssl_is_refused() {
         (&ca, &identity, "tls-expired", "the certificate of the client expired at 2024-02-29"),
     ] {
         let (mut serving, port) = serve(&format!("{} {options}", server.options()));
-        let mut client = Command::new("openssl")
+        let mut command = Command::new("openssl");
+        command
             .args(format!("s_client -connect 127.0.0.1:{port} {arguments}").split_whitespace())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("openssl");
+            .stderr(Stdio::null());
+        let mut client = spawn(&mut command).expect("openssl");
         let warning = serving.wait_for_event("warning");
         assert_eq!(warning["kind"], kind, "{arguments}: {warning}");
         assert!(warning["message"].as_str().unwrap().contains(words), "{arguments}: {warning}");
         drop(client.stdin.take().map(|mut stdin| stdin.write_all(b"Q\n")));
-        let _ = client.kill();
-        client.wait().expect("a child");
+        end(&mut client);
         stop(serving);
     }
 }
@@ -147,7 +142,7 @@ fn curl_takes_the_pin_that_is_shown() {
     let curl = |pin: &str| {
         let url = format!("https://localhost:{port}/");
         let arguments = ["-sk", "--max-time", "30", "--pinnedpubkey", pin, &url];
-        Command::new("curl").args(arguments).output().expect("curl")
+        output(Command::new("curl").args(arguments)).expect("curl")
     };
     let output = curl(&pin);
     assert_eq!((&*output.stdout, output.status.code()), (&b"hello"[..], Some(0)));

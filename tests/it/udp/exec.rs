@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::Write;
 use std::net::UdpSocket;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -86,7 +85,7 @@ fn a_command_that_is_slow_to_end_is_heard() {
     in_some_try(Option::is_some, || {
         let home = tempfile::tempdir().unwrap();
         let fifo = home.path().join("go");
-        assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+        crate::support::pipes::fifo(&fifo);
         // Open for both, it waits for no reader.
         let mut go = File::options().read(true).write(true).open(&fifo).unwrap();
         let last = format!("read x <{}; echo late", fifo.display());

@@ -15,8 +15,8 @@ use crate::support::{Running, wirecat};
 const SIZE: usize = 1000;
 
 /// A listener whose stdout nobody reads yet.
-fn blocked(options: &[&str]) -> (Running, std::io::PipeReader, String) {
-    let (reader, writer) = std::io::pipe().unwrap();
+fn blocked(options: &[&str]) -> (Running, crate::support::pipes::PipeReader, String) {
+    let (reader, writer) = crate::support::pipes::pipe().unwrap();
     let arguments = [&["udp-listen", "-v"], options, &["127.0.0.1:0"]].concat();
     let mut listener = wirecat(arguments).stdout(OwnedFd::from(writer)).start();
     let address = listener.udp_address();
@@ -39,7 +39,7 @@ fn flood(peer: &UdpSocket, address: &str, count: usize) {
 }
 
 /// Reads to the end in a thread.
-fn drain(mut reader: std::io::PipeReader) -> std::thread::JoinHandle<Vec<u8>> {
+fn drain(mut reader: crate::support::pipes::PipeReader) -> std::thread::JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let mut all = Vec::new();
         reader.read_to_end(&mut all).unwrap();
@@ -84,7 +84,7 @@ fn received_and_dropped_is_sent() {
 /// The same for a program: the figures of the last `stats` events.
 #[test]
 fn drops_are_reported_in_json() {
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = crate::support::pipes::pipe().unwrap();
     let arguments = ["udp-listen", "--output=json", "--stats", "-O", "rcvbuf=16k", "127.0.0.1:0"];
     let mut listener = wirecat(arguments).stdout(OwnedFd::from(writer)).start();
     let address = listener.udp_address();
@@ -139,7 +139,7 @@ fn what_came_before_sigterm_is_printed() {
 /// A sender with a full stdout takes no more answers than its buffers hold; memory is bounded.
 #[test]
 fn answers_to_a_full_stdout_take_no_memory() {
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = crate::support::pipes::pipe().unwrap();
     let peer = socket();
     let address = peer.local_addr().unwrap().to_string();
     let arguments = ["udp-send", "--reply=1s", &address];

@@ -9,7 +9,9 @@ use crate::support::{Program, program, skip, wirecat_path};
 /// A shell script in a new network namespace, with wirecat as `$W`; `None`, said aloud, where
 /// this user may not make one.
 fn isolated(test: &str, script: &str) -> Option<Program> {
-    let probe = Command::new("unshare").args(["-n", "ip", "link", "set", "lo", "up"]).output();
+    let probe = crate::support::proc::output(
+        Command::new("unshare").args(["-n", "ip", "link", "set", "lo", "up"]),
+    );
     if !probe.is_ok_and(|output| output.status.success()) {
         skip(test, "no network namespace can be made here");
         return None;

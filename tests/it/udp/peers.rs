@@ -5,6 +5,7 @@ use std::net::UdpSocket;
 use rustix::process::Signal;
 
 use crate::support::datagrams::{hear_all, hear_nothing, socket, socket_on};
+use crate::support::proc::once_there;
 use crate::support::{Running, wirecat};
 
 /// A listener with an open stdin, and three peers that it has heard in this order.
@@ -148,12 +149,7 @@ fn several_addresses_are_listened_on_and_their_ports_written() {
         ["udp-listen", "--reply", "r", "--port-file", path, "-c", "2", "127.0.0.1:0", "[::1]:0"];
     let mut listener = wirecat(arguments).start();
     listener.wait_for("listening udp [::1]");
-    let ports = loop {
-        if let Ok(text) = std::fs::read_to_string(&file) {
-            break text;
-        }
-        std::thread::yield_now();
-    };
+    let ports = once_there(&file);
     let ports: Vec<u16> = ports.lines().map(|line| line.parse().unwrap()).collect();
     assert_eq!((ports.len(), ports[0]), (2, listener.udp_port()));
     let (fourth, sixth) = (socket(), socket_on("[::1]:0"));

@@ -11,7 +11,9 @@ use socket2::{Domain, Socket, Type};
 
 use super::proxy::{Proxy, Speech};
 use crate::support::data::{assert_same, noise};
+use crate::support::net::bounded;
 use crate::support::net::{RefusingPort, accept, connect, listener, peer, read_all};
+use crate::support::proc::wait_until;
 use crate::support::{Ended, Program, Running, skip, wirecat};
 
 /// The same server by a name that only the proxies know.
@@ -278,16 +280,16 @@ fn a_slow_proxy_is_not_asked_twice() {
         wirecat(["tcp-connect", "-z", "--connect-timeout", "60s", "--via", &via, "x.test:1"])
             .start();
     let mut count = 0;
-    while count == 0 {
+    wait_until("the proxy is asked", || {
         for listener in [&first, &second] {
             if let Ok((stream, _)) = listener.accept() {
                 count += 1;
                 stream.set_nonblocking(false).unwrap();
-                serve(stream);
+                serve(bounded(stream));
             }
         }
-        thread::sleep(Duration::from_millis(5));
-    }
+        count > 0
+    });
     let _ = client.wait().code(0);
     assert!(first.accept().is_err() && second.accept().is_err(), "{address} was dialed once more");
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::MIB;
 use crate::support::data::{assert_same, noise};
 use crate::support::net::{accept, connect, listener, read_all, read_exactly};
-use crate::support::proc::may_open;
+use crate::support::proc::{may_open, output};
 use crate::support::{PATIENCE, program, skip, wirecat_path};
 
 /// Connections through the relay at once.
@@ -41,8 +41,8 @@ fn pipes(pid: u32) -> usize {
 fn a_thousand_connections_share_the_pipes_of_a_user() {
     let name = "a_thousand_connections_share_the_pipes_of_a_user";
     let ids = ["--reuid=64988", "--regid=64988", "--clear-groups"];
-    let is_there = Command::new("setpriv").args(ids).arg("true").status();
-    if !is_there.is_ok_and(|status| status.success()) {
+    let is_there = output(Command::new("setpriv").args(ids).arg("true"));
+    if !is_there.is_ok_and(|output| output.status.success()) {
         return skip(name, "no setpriv, or no root");
     }
     if !may_open(2 * ALL as u64) {

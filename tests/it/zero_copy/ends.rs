@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
 
 use tempfile::NamedTempFile;
@@ -12,6 +11,7 @@ use tempfile::NamedTempFile;
 use super::{MIB, assert_counts};
 use crate::support::data::{PATHS, assert_same, file_of, noise};
 use crate::support::net::{accept, connect, connect_narrow, listener, read_all};
+use crate::support::unix;
 use crate::support::{Ended, Program, wirecat};
 
 /// More than any pipe or socket holds at once.
@@ -51,7 +51,7 @@ fn attach_stdin(program: Program, stdin: Stdin) -> Program {
         Stdin::Pipe => program.input(bytes),
         Stdin::File => program.stdin(file_of(&bytes)),
         Stdin::Socket => {
-            let (mut ours, theirs) = UnixStream::pair().expect("a pair");
+            let (mut ours, theirs) = unix::pair();
             // It is closed behind the last byte.
             thread::spawn(move || ours.write_all(&bytes));
             program.stdin(OwnedFd::from(theirs))
@@ -75,7 +75,7 @@ fn attach_stdout(program: Program, stdout: Stdout) -> (Program, Sink) {
             (program.stdout(file.expect("it can be opened")), Sink::Named(named))
         }
         Stdout::Socket => {
-            let (mut ours, theirs) = UnixStream::pair().expect("a pair");
+            let (mut ours, theirs) = unix::pair();
             let reader = thread::spawn(move || {
                 let mut bytes = Vec::new();
                 ours.read_to_end(&mut bytes).expect("it ends in order");

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::{MIB, assert_counts, last};
 use crate::support::data::{PATHS, assert_same, noise};
 use crate::support::net::{accept, connect, listener, peer, read_all, read_exactly, until_reset};
-use crate::support::{PATIENCE, skip, wirecat};
+use crate::support::{PATIENCE, proc, skip, wirecat};
 
 /// No multiple of a page.
 const LENGTH: usize = 3 * MIB + 1234;
@@ -34,7 +34,7 @@ impl Mount {
         let mut command = Command::new("bindfs");
         command.arg("-f").args([behind.path(), shown.path()]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let Ok(server) = command.spawn() else {
+        let Ok(server) = proc::spawn(&mut command) else {
             skip("a file system in user space", "bindfs is not installed");
             return None;
         };
@@ -66,8 +66,7 @@ impl Mount {
     }
 
     fn end(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        proc::end(&mut self.server);
     }
 }
 

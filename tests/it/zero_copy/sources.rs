@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 use super::{MIB, assert_counts, last};
 use crate::support::data::{PATHS, assert_same, noise};
 use crate::support::net::{accept, listener, peer, read_all};
+use crate::support::proc::wait_until;
 use crate::support::wirecat;
 
 /// More than the socket of a client whose peer does not read.
@@ -29,9 +30,7 @@ fn send(path: &[&str], file: &NamedTempFile, change: impl FnOnce(&File)) -> Vec<
     let client = wirecat(words).stdin(stdin.try_clone().expect("a descriptor")).start();
     let stream = accept(&listener);
     // The position of both descriptors is the same: it has begun.
-    while rustix::fs::tell(&stdin).expect("a position") == 0 {
-        std::thread::yield_now();
-    }
+    wait_until("it begins", || rustix::fs::tell(&stdin).expect("a position") > 0);
     change(file.as_file());
     let received = read_all(&stream);
     drop(stream);

@@ -1,6 +1,6 @@
 //! What goes wrong on the way, and what changes on it.
 
-use std::io::{PipeReader, Read, Write, pipe};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
@@ -10,11 +10,14 @@ use libc::{SIGCONT, SIGSTOP, SIGTERM, SIGUSR1};
 
 use super::{MIB, assert_counts, last};
 use crate::support::data::{PATHS, assert_same, file_of, noise};
+use crate::support::net::bounded;
 use crate::support::net::{
     accept, connect, is_delivered_within, listener, peer, read_all, read_exactly, reset,
     until_reset,
 };
-use crate::support::proc::unshared;
+use crate::support::pipes::{PipeReader, pipe};
+use crate::support::proc::wait_until;
+use crate::support::proc::{output, unshared};
 use crate::support::{Program, Running, program, skip, wirecat, wirecat_path};
 
 /// A client and a server on this path whose stdin is a pipe and whose stdout another one, each with
@@ -280,14 +283,14 @@ fn a_second_client_shares_what_one_has_had_alone() {
 /// The connection of a client, unless it ends without one.
 fn accept_while(client: &mut Running, listener: &TcpListener) -> Option<TcpStream> {
     listener.set_nonblocking(true).expect("a flag");
-    while client.is_running() {
-        if let Ok((stream, _)) = listener.accept() {
-            stream.set_nonblocking(false).expect("a flag");
-            return Some(stream);
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
-    None
+    let mut found = None;
+    wait_until("it connects, or ends", || {
+        found = listener.accept().ok();
+        found.is_some() || !client.is_running()
+    });
+    let (stream, _) = found?;
+    stream.set_nonblocking(false).expect("a flag");
+    Some(bounded(stream))
 }
 
 /// Passes a lot both ways through a client that is started with these words behind others, and has
@@ -345,8 +348,8 @@ for _ in range(80):
 os.execv(sys.argv[1], sys.argv[1:])";
     let ids = ["--reuid=64987", "--regid=64987", "--clear-groups"];
     let mut probe = Command::new("setpriv");
-    let is_there = probe.args(ids).args(["/usr/bin/python3", "-c", "pass"]).status();
-    if !is_there.is_ok_and(|status| status.success()) {
+    let is_there = output(probe.args(ids).args(["/usr/bin/python3", "-c", "pass"]));
+    if !is_there.is_ok_and(|output| output.status.success()) {
         return skip("pipes_that_cannot_be_enlarged_cost_no_byte", "no setpriv, root or python3");
     }
     for path in PATHS {
