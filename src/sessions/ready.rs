@@ -217,11 +217,11 @@ fn write_ports(path: &Path, locals: &[String]) -> Result<bool, Failure> {
 
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     let is_file = fs::metadata(path).map(|metadata| metadata.is_file());
-    // What this process was given, such as /dev/stderr, has no name to take the place of; and what others
-    // have written to a file stays.
+    // What this process was given, such as /dev/stderr, has no name to take the place of. In a file what
+    // others have written stays, and what they still write by the same descriptor comes behind this.
     let is_given = fd::is_descriptor(path);
     if is_given && matches!(is_file, Ok(true)) {
-        let file = fd::open_to_append(path)?;
+        let file = fd::duplicate(path).map_or_else(|| fd::open_to_append(path), Ok)?;
         return fs::File::from(file).write_all(bytes).map(|()| true);
     }
     if is_given || matches!(is_file, Ok(false)) {

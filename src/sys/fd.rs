@@ -180,6 +180,17 @@ pub fn is_descriptor(path: &Path) -> bool {
     follow(path).is_ok_and(|path| path.starts_with("/proc"))
 }
 
+/// The descriptor of this process that a path leads to, such as `/dev/fd/3`, once more and as it is: to open
+/// the path again would begin at the start of a file, where this goes on. `None` where it leads to none.
+pub fn duplicate(path: &Path) -> Option<OwnedFd> {
+    let path = follow(path).ok()?;
+    let number: u16 = path.strip_prefix("/proc/self/fd").ok()?.to_str()?.parse().ok()?;
+    // SAFETY: the descriptor is used for this call only, which fails where it is not open.
+    let fd = unsafe { BorrowedFd::borrow_raw(number.into()) };
+    // Not as a standard stream that is closed.
+    rustix::io::fcntl_dupfd_cloexec(fd, 3).ok()
+}
+
 /// Symbolic links behind which another one is an error, as in Linux (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 

@@ -121,17 +121,22 @@ fn outputs_may_share_what_takes_both() {
     assert!(port.trim().parse::<u16>().is_ok(), "{port}");
 }
 
-/// What others have written to a file behind a descriptor stays.
+/// What others have written to a file behind a descriptor stays, and what they write after that follows.
 #[test]
-fn ports_come_last_in_a_file_behind_a_descriptor() {
+fn ports_stand_where_a_descriptor_is_in_its_file() {
     let directory = crate::support::tempdir().expect("a directory");
     let log = directory.path().join("log");
-    fs::write(&log, "precious, and longer than a port\n").expect("a file");
-    let command = "exec \"$0\" tcp-serve 127.0.0.1:0 --port-file /dev/fd/3 3>>log -- true";
-    line(directory.path(), command).code(0);
-    let text = fs::read_to_string(&log).expect("a file");
-    let port = text.strip_prefix("precious, and longer than a port\n").expect(&text);
-    assert!(port.trim().parse::<u16>().is_ok(), "{text}");
+    let serve = "\"$0\" tcp-serve 127.0.0.1:0 --port-file /dev/fd/3 -- true";
+    for (command, before, after) in [
+        (format!("exec {serve} 3>>log"), "precious, and longer than a port\n", ""),
+        (format!("exec 3>log; echo one >&3; {serve} && echo two >&3"), "one\n", "two\n"),
+    ] {
+        fs::write(&log, "precious, and longer than a port\n").expect("a file");
+        line(directory.path(), &command).code(0);
+        let text = fs::read_to_string(&log).expect("a file");
+        let port = text.strip_prefix(before).and_then(|text| text.strip_suffix(after));
+        assert!(port.expect(&text).trim().parse::<u16>().is_ok(), "{command}: {text}");
+    }
 }
 
 /// A line beyond a page is not written whole beside what another process writes.
