@@ -18,7 +18,7 @@ use crate::protocol::output::Written;
 use crate::protocol::sequence_field::SequenceField;
 use crate::report::Settings;
 use crate::sessions::DataTo;
-use crate::sessions::config::{InputSource, Listen, SendConfig, Test, To, Wire};
+use crate::sessions::config::{InputSource, Listen, PeerCommand, SendConfig, Test, Wire};
 use crate::sockets::Address;
 use crate::sys::mmsg::MAX_PAYLOAD;
 use crate::values::{parse_count, parse_duration, parse_percent};
@@ -127,30 +127,35 @@ pub(super) fn check_named(is_named: bool, what: &str, config: &SendConfig) -> Re
     Err(Failure::new(Status::Usage, Kind::Usage, "send", "stdin", cause))
 }
 
-/// The peers that a listener receives from and answers.
-pub(super) struct PeerSelection {
-    pub(super) to: To,
+/// What `udp-listen` has beyond `mcast-join`.
+#[derive(Default)]
+pub(super) struct OfUdpListen {
     pub(super) first_peer: bool,
+    pub(super) crlf: bool,
+    pub(super) exec: Option<PeerCommand>,
 }
 
 pub(super) fn listen(
     args: &ListenerArgs,
     report: Settings,
     source: InputSource,
-    peers: PeerSelection,
+    more: OfUdpListen,
 ) -> Result<Listen, Failure> {
     if args.interval.is_some_and(|interval| interval.is_zero()) {
         return Err(refuse("--interval", "it must be longer than 0"));
     }
-    let mut common = args.run.common(report, Written::Raw, DATAGRAMS)?;
+    let OfUdpListen { first_peer, crlf, exec } = more;
+    let mut common = args.run.common(report, Written::Raw, Wire { crlf, ..DATAGRAMS })?;
     common.input.source = source;
-    args.silence.apply(&mut common);
+    if exec.is_none() {
+        // That of a command is for each peer, and does not end the run.
+        args.silence.apply(&mut common);
+    }
     Ok(Listen {
         common,
-        to: peers.to,
         reply: args.reply.as_deref().map(read_text).transpose()?,
-        exec: None,
-        first_peer: peers.first_peer,
+        exec,
+        first_peer,
         access: args.access.access(),
         stats: args.stats,
         interval: args.interval,

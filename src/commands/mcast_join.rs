@@ -5,13 +5,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::args::{ReportArgs, parse_all};
-use super::datagram::{ListenerArgs, PeerSelection, first_address, listen};
+use super::datagram::{ListenerArgs, OfUdpListen, first_address, listen};
 use super::launch::Launch;
 use super::names::{Side, of_access};
 use crate::error::{Failure, Status};
 use crate::protocol::command::CommandForm;
 use crate::report::Settings;
-use crate::sessions::config::{InputSource, McastJoin, To};
+use crate::sessions::config::{InputSource, McastJoin};
 use crate::sessions::datagrams::{Groups, ListenService, ListenSockets};
 use crate::sessions::{DataTo, Session};
 use crate::sockets::Family;
@@ -48,8 +48,7 @@ pub(super) fn config(args: &McastJoinArgs, report: Settings) -> Result<McastJoin
     let net = args.listener.run.net(Family::Any)?;
     let commands = |form| InputSource::Commands { form, chomp: true };
     let source = args.input.map_or(InputSource::Nothing, commands);
-    let peers = PeerSelection { to: To::Last, first_peer: false };
-    let listen = listen(&args.listener, report, source, peers)?;
+    let listen = listen(&args.listener, report, source, OfUdpListen::default())?;
     Ok(McastJoin { listen, net, groups, rejoin: args.rejoin })
 }
 

@@ -8,21 +8,22 @@ use clap::Args;
 
 use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, as_usize, parse_addresses};
 use super::claims::{check_stdin_takers, texts_of_stdin};
-use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen};
+use super::datagram::{ListenerArgs, OfUdpListen, datagram_input, listen};
 use super::launch::Launch;
 use super::listening::ListenArgs;
-use super::names::{Side, of_access, query, to_listen_on};
+use super::names::{Names, Side, of_access, query, to_listen_on};
 use super::replay;
 use super::rules::refuse;
 use super::stream::program;
 use crate::error::{Failure, Status};
-use crate::event_loop::Id;
 use crate::framing::InputFraming;
 use crate::kind::Kind;
 use crate::report::Settings;
+use crate::sessions::DataTo;
 use crate::sessions::config::{InputSource, PeerCommand, To, UdpListen};
-use crate::sessions::datagrams::{DatagramSession, ListenService, ListenSocket, ListenSockets};
-use crate::sessions::{DataTo, Local};
+use crate::sessions::datagrams::{
+    DatagramSession, InputTo, ListenService, ListenSocket, ListenSockets,
+};
 use crate::sockets::datagram::Opened;
 use crate::sockets::{Address, Host, Purpose};
 use crate::values::parse_count;
@@ -84,10 +85,10 @@ pub struct UdpListenArgs {
 #[cold]
 pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, Failure> {
     let addresses = parse_addresses(&args.addresses)?;
-    let (whom, to) = match args.to.as_deref() {
-        Some("last") | None => (To::Last, None),
-        Some("all") => (To::All, None),
-        Some(address) => (To::Last, Some(peer_address(address)?)),
+    let to = match args.to.as_deref() {
+        Some("last") | None => To::Last,
+        Some("all") => To::All,
+        Some(address) => To::Address(peer_address(address)?),
     };
     let typed = &args.input.source;
     let texts = typed.send.iter().chain(&args.listener.reply);
@@ -100,14 +101,8 @@ pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen
         args.exec.as_deref().map(|command| peer_command(args, command, &source)).transpose()?;
     let is_read = replay.is_none() && exec.is_none();
     let source = if is_read { source } else { InputSource::Nothing };
-    let peers = PeerSelection { to: whom, first_peer: args.first_peer };
-    let mut listen = listen(&args.listener, report, source, peers)?;
-    if exec.is_some() {
-        // It is that of each peer, and does not end the run.
-        listen.common.limits.idle = None;
-    }
-    listen.common.wire.crlf = args.input.crlf;
-    listen.exec = exec;
+    let more = OfUdpListen { first_peer: args.first_peer, crlf: args.input.crlf, exec };
+    let listen = listen(&args.listener, report, source, more)?;
     Ok(UdpListen { listen, to, net, addresses, broadcast: args.broadcast, replay })
 }
 
@@ -146,7 +141,10 @@ fn peer_address(text: &str) -> Result<Address, Failure> {
 /// Looks up the names of `udp-listen`.
 pub(super) fn look_up(launch: &mut Launch, config: &UdpListen) -> anyhow::Result<()> {
     let family = config.net.family;
-    let to = config.to.as_ref().and_then(|address| query(address, family, Purpose::Connect));
+    let to = match &config.to {
+        To::Address(address) => query(address, family, Purpose::Connect),
+        To::Last | To::All => None,
+    };
     let access = of_access(&config.listen.access);
     let names = to_listen_on(&config.addresses, family).chain(to).chain(access);
     launch.look_up(&config.listen.common, Side::Server, names)
@@ -180,33 +178,33 @@ pub(super) fn run(mut config: UdpListen) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.listen.common)?;
     look_up(&mut launch, &config)?;
     launch.find_access(&mut config.listen.access)?;
-    if let Some(address) = &config.to {
-        let all = launch.names.addresses(address, config.net.family, Purpose::Connect)?;
-        config.listen.to = all.first().copied().map_or(To::Last, To::Address);
-    }
     let sockets = open(&mut launch, &config)?;
-    let reply = reply_socket(&config.listen.to, &launch.locals, &sockets)?;
+    let to = input_to(&config, &launch.names, &sockets)?;
     let data = DataTo::stdout_if(config.listen.exec.is_none());
     let (console, input) = launch.streams(&config.listen.common, data)?;
-    let sockets = ListenSockets { open: sockets, reply, groups: None };
+    let sockets = ListenSockets { open: sockets, to, groups: None };
     let session = ListenService::session(config.listen, console, input, sockets);
     launch.serve(session, DatagramSession::start)
 }
 
-/// The socket that `--to ADDR` is sent from: the first one of the address's family.
-fn reply_socket(
-    to: &To,
-    locals: &[Local],
+/// Who is sent what stdin holds. Of the addresses of a name that is the first one that a socket can send to.
+fn input_to(
+    config: &UdpListen,
+    names: &Names,
     sockets: &[ListenSocket],
-) -> Result<Option<Id>, Failure> {
-    let To::Address(address) = to else { return Ok(None) };
-    let fits = |local: &str| local.starts_with('[') == address.is_ipv6();
-    let at = locals.iter().position(|local| local.proto == "udp" && fits(&local.address));
-    match at.and_then(|at| sockets.get(at)) {
-        Some(socket) => Ok(Some(socket.id)),
-        None => {
-            let cause = "none of the sockets listened on is of its family";
-            Err(Failure::new(Status::Usage, Kind::Usage, "use", format!("--to {address}"), cause))
-        }
-    }
+) -> Result<InputTo, Failure> {
+    let address = match &config.to {
+        To::Last => return Ok(InputTo::Last),
+        To::All => return Ok(InputTo::All),
+        To::Address(address) => address,
+    };
+    let all = names.addresses(address, config.net.family, Purpose::Connect)?;
+    let by = |to: &SocketAddr| {
+        let socket = sockets.iter().find(|socket| socket.is_v6 == Some(to.is_ipv6()))?;
+        Some(InputTo::Address(socket.id, *to))
+    };
+    all.iter().find_map(by).ok_or_else(|| {
+        let cause = "none of the sockets listened on is of its family";
+        Failure::new(Status::Usage, Kind::Usage, "use", format!("--to {address}"), cause)
+    })
 }

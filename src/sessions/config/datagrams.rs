@@ -1,6 +1,5 @@
 //! The datagram commands.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -46,8 +45,6 @@ pub struct Test {
 pub struct Listen {
     /// What every command is asked to do.
     pub common: Common,
-    /// The receivers of stdin.
-    pub to: To,
     /// What each message is answered with.
     pub reply: Option<Bytes>,
     /// The command that each peer gets instead.
@@ -81,15 +78,15 @@ pub struct PeerCommand {
     pub idle: Duration,
 }
 
-/// The receivers of a listener's stdin.
+/// The receivers of a listener's stdin, as they were typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum To {
     /// The peer of the last datagram.
     Last,
     /// Every peer that sent a datagram.
     All,
-    /// This address.
-    Address(SocketAddr),
+    /// This address, whose name is to be looked up.
+    Address(Address),
 }
 
 /// `udp-send`.
@@ -112,8 +109,8 @@ pub struct UdpSend {
 pub struct UdpListen {
     /// What is done with what is received.
     pub listen: Listen,
-    /// The address of `--to`, which takes the place of `listen.to` once its name is looked up.
-    pub to: Option<Address>,
+    /// The receivers of stdin.
+    pub to: To,
     /// How sockets are opened.
     pub net: Net,
     /// Where to listen.

@@ -7,7 +7,7 @@ use super::ending::{InputDrain, has_more, silence};
 use super::exec::PeerCommands;
 use super::groups::Groups;
 use super::peers::PeerAdmission;
-use super::replies::{Replies, report_cut};
+use super::replies::{InputTo, Replies, report_cut};
 use super::statistics::Statistics;
 use super::{
     DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, UnsentDatagram,
@@ -37,8 +37,8 @@ pub struct ListenSocket {
 pub struct ListenSockets {
     /// The sockets that are open from the start.
     pub open: Vec<ListenSocket>,
-    /// The one that `--to ADDR` is sent from.
-    pub reply: Option<Id>,
+    /// Who is sent what stdin holds.
+    pub to: InputTo,
     /// The groups, where there are any, whose sockets come and go.
     pub groups: Option<Groups>,
 }
@@ -67,7 +67,7 @@ impl ListenService {
         input: InputReader,
         sockets: ListenSockets,
     ) -> DatagramSession {
-        let ListenSockets { open, reply, groups } = sockets;
+        let ListenSockets { open, to, groups } = sockets;
         let families = open.iter().filter_map(|one| Some((one.is_v6?, one.id))).collect();
         let admission = match config.first_peer {
             true => PeerAdmission::of_first_peer(config.access),
@@ -75,7 +75,7 @@ impl ListenService {
         };
         let service = ListenService {
             statistics: Statistics::new(config.stats, config.max_loss, config.sequence),
-            replies: Replies::new(config.to, config.reply, reply, families),
+            replies: Replies::new(to, config.reply, families),
             groups,
             exec: config.exec.map(PeerCommands::new),
             quitting: false,

@@ -39,6 +39,7 @@ pub(crate) use outbox::{DatagramOutcome, DatagramPayload, FullPeer, Outbox, Unse
 pub use outlets::UdpOutlets;
 pub(crate) use peers::PeerAdmission;
 pub use replay::ReplayService;
+pub use replies::InputTo;
 pub(crate) use replies::{Unanswered, report_cut};
 pub use send::SendService;
 pub use send_batch::Destination;

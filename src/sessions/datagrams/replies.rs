@@ -11,7 +11,6 @@ use crate::error::plain;
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::protocol::text::number;
-use crate::sessions::config::To;
 use crate::sessions::console::Console;
 use crate::sessions::input::Batch;
 use crate::sys::mmsg::{Arrival, ReturnPath, SenderAddress};
@@ -58,14 +57,24 @@ pub(crate) fn report_cut(
     }
 }
 
+/// The receivers of stdin.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum InputTo {
+    /// The peer of the last datagram.
+    #[default]
+    Last,
+    /// Every peer that sent a datagram.
+    All,
+    /// This address, from this socket.
+    Address(Id, SocketAddr),
+}
+
 /// The receivers of the listener, and the part of stdin that is still to be sent.
 pub(super) struct Replies {
-    to: To,
+    to: InputTo,
     reply: Option<Bytes>,
     /// The socket that received the last message, and the way back to its sender.
     last: Option<(Id, ReturnPath)>,
-    /// The socket that `--to ADDR` is sent from.
-    reply_socket: Option<Id>,
     /// Sockets that can send to any address of a family, IPv6 or not.
     families: Vec<(bool, Id)>,
     /// Something was sent by command or from stdin.
@@ -78,17 +87,11 @@ pub(super) struct Replies {
 }
 
 impl Replies {
-    pub(super) fn new(
-        to: To,
-        reply: Option<Bytes>,
-        reply_socket: Option<Id>,
-        families: Vec<(bool, Id)>,
-    ) -> Self {
+    pub(super) fn new(to: InputTo, reply: Option<Bytes>, families: Vec<(bool, Id)>) -> Self {
         Self {
             to,
             reply,
             last: None,
-            reply_socket,
             families,
             has_sent: false,
             unanswered: Unanswered::default(),
@@ -117,8 +120,8 @@ impl Replies {
     /// Whether stdin has a receiver.
     pub(super) fn has_receiver(&self) -> bool {
         match self.to {
-            To::Address(_) => self.reply_socket.is_some(),
-            To::Last | To::All => self.last.is_some(),
+            InputTo::Address(..) => true,
+            InputTo::Last | InputTo::All => self.last.is_some(),
         }
     }
 
@@ -139,13 +142,12 @@ impl Replies {
         self.has_sent |= !batch.ends.is_empty();
         (self.batch, self.done) = (batch, 0);
         self.receivers = match &self.to {
-            To::Last => self.last.iter().cloned().collect(),
-            To::All => peers.all(),
+            InputTo::Last => self.last.iter().cloned().collect(),
+            InputTo::All => peers.all(),
             // A known peer is sent to from the address that it asked.
-            To::Address(to) => {
+            InputTo::Address(socket, to) => {
                 let known = peers.find_address(*to, sockets.ids());
-                let unknown = || Some((self.reply_socket?, (*to).into()));
-                known.or_else(unknown).into_iter().collect()
+                vec![known.unwrap_or_else(|| (*socket, (*to).into()))]
             }
         };
     }
@@ -203,8 +205,8 @@ mod tests {
     #[test]
     fn stdin_goes_to_the_last_peer_or_to_all() {
         let id = Id::for_tests(1);
-        for (to, expected) in [(To::Last, vec![2]), (To::All, vec![1, 2])] {
-            let mut replies = Replies::new(to, None, None, Vec::new());
+        for (to, expected) in [(InputTo::Last, vec![2]), (InputTo::All, vec![1, 2])] {
+            let mut replies = Replies::new(to, None, Vec::new());
             assert!(!replies.has_receiver() && replies.is_silent());
             let mut peers = Peers::new(false, None);
             for port in [1, 2] {
@@ -223,22 +225,21 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_the_user_needs_a_socket_of_its_family() {
+    fn an_address_of_the_user_is_a_receiver_from_the_start() {
         let (v4, v6) = (Id::for_tests(4), Id::for_tests(6));
         let to: SocketAddr = "[::1]:7".parse().unwrap();
         let families = vec![(false, v4), (true, v6)];
-        let replies = |socket| Replies::new(To::Address(to), None, socket, families.clone());
-        assert!(!replies(None).has_receiver());
-        assert_eq!(replies(None).socket_for(&to), Some(v6));
-        let mut replies = replies(Some(v6));
+        let mut replies = Replies::new(InputTo::Address(v6, to), None, families);
         assert!(replies.has_receiver());
+        assert_eq!(replies.socket_for(&to), Some(v6));
         replies.load(batch(), &Peers::new(false, None), &sockets(&[v4, v6]));
         assert_eq!(replies.next().unwrap().1, [(v6, to.into())]);
     }
 
     #[test]
     fn a_listener_that_answers_is_not_silent() {
-        let mut replies = Replies::new(To::Last, Some(Bytes::from_static(b"ok")), None, Vec::new());
+        let answer = Bytes::from_static(b"ok");
+        let mut replies = Replies::new(InputTo::Last, Some(answer), Vec::new());
         assert_eq!(note(&mut replies, Id::for_tests(1), 1), Some(Bytes::from_static(b"ok")));
         assert!(!replies.is_silent());
     }

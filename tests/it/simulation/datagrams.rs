@@ -15,9 +15,9 @@ use wirecat::framing::Framing;
 use wirecat::protocol::access::Access;
 use wirecat::protocol::relay::Source;
 use wirecat::sessions::Session;
-use wirecat::sessions::config::{Common, Listen, SendConfig, To, Wire};
+use wirecat::sessions::config::{Common, Listen, SendConfig, Wire};
 use wirecat::sessions::datagrams::{
-    DatagramSession, Destination, ListenService, ListenSocket, ListenSockets, SendService,
+    DatagramSession, Destination, InputTo, ListenService, ListenSocket, ListenSockets, SendService,
 };
 
 use super::outside::Outside;
@@ -94,9 +94,9 @@ impl Datagrams {
             .collect();
         let reply = rarely(rng, 2, |rng| millis(rng, 100..2000));
         let session = if listens {
+            let to = if rng.bool() { InputTo::Last } else { InputTo::All };
             let config = Listen {
                 common,
-                to: if rng.bool() { To::Last } else { To::All },
                 reply: reply.map(|_| Bytes::from_static(b"pong")),
                 exec: None,
                 first_peer: false,
@@ -107,7 +107,7 @@ impl Datagrams {
                 max_loss: None,
             };
             let open = sockets.iter().map(|(id, _)| ListenSocket { id: *id, is_v6: Some(false) });
-            let open = ListenSockets { open: open.collect(), reply: None, groups: None };
+            let open = ListenSockets { open: open.collect(), to, groups: None };
             ListenService::session(config, console, input, open)
         } else {
             for (_, socket) in &sockets {

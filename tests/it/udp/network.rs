@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::namespaces::{Host, Lan, has};
 use crate::support::{Program, program, skip, wirecat_path};
 
-/// A shell script in a new network namespace, with wirecat as `$W`; `None`, said aloud, where
+/// A shell script in a new network namespace, in which it may mount files, with wirecat as `$W`; `None`, said aloud, where
 /// this user may not make one.
 fn isolated(test: &str, script: &str) -> Option<Program> {
     let probe = crate::support::proc::output(
@@ -17,7 +17,7 @@ fn isolated(test: &str, script: &str) -> Option<Program> {
         return None;
     }
     let mut command = Command::new("unshare");
-    command.args(["-n", "sh", "-ec", script]).env("W", wirecat_path());
+    command.args(["-n", "-m", "sh", "-ec", script]).env("W", wirecat_path());
     Some(program(command))
 }
 
@@ -95,6 +95,26 @@ fn a_listener_sends_to_a_broadcast_address() {
         );
         let Some(program) = isolated("broadcast", &heard) else { return };
         assert_eq!(program.run().code(0).text(), "hello\n");
+    }
+}
+
+/// Of the addresses of a name, a listener sends to one that it has a socket for.
+#[test]
+fn a_listener_sends_to_the_address_of_a_name_that_it_can_send_to() {
+    let directory = crate::support::tempdir().expect("a directory");
+    let hosts = directory.path().join("hosts");
+    std::fs::write(&hosts, "::1 both.test\n127.0.0.1 both.test\n").expect("a file");
+    let hosts = hosts.display();
+    for own in ["127.0.0.1", "[::1]"] {
+        let script = format!(
+            "ip link set lo up; mount --bind {hosts} /etc/hosts; \
+             $W udp-listen -c 1 --wait 20s {own}:5000 & heard=$!; \
+             until ss -lun | grep -q :5000; do sleep 0.05; done; \
+             echo hello | $W udp-listen --to both.test:5000 {own}:5001 & speaker=$!; \
+             wait $heard; kill $speaker || true; wait $speaker"
+        );
+        let Some(program) = isolated("both", &script) else { return };
+        assert_eq!(program.run().code(0).text(), "hello\n", "{own}");
     }
 }
 
