@@ -160,7 +160,7 @@ fn common(args: &ChatArgs, place: Place, wire: Wire) -> Result<(Common, Net), Fa
     common.input.source =
         args.source.source(if args.headless { InputSource::Nothing } else { lines })?;
     common.rules.serving = args.host;
-    common.rules.undivided = common.wire.framing == Framing::Tinyproto;
+    common.rules.undivided = common.wire.frame.framing == Framing::Tinyproto;
     Ok((common, place.net))
 }
 
@@ -275,7 +275,7 @@ impl Terminal {
         place: &str,
     ) -> Result<Self, Failure> {
         // Lines are typed, whatever becomes of them on the wire.
-        let wire = Wire { framing: Framing::Line, max: MAX_LINE, ..common.wire };
+        let wire = Wire { frame: Framing::Line.max_frame(MAX_LINE), ..common.wire };
         let common = &Common { wire, ..common.clone() };
         let (settings, takes_part) = (common.output.report.clone(), identity.is_some());
         if !(identity.is_some_and(|identity| identity.screen) && RawTerminal::is_there()) {

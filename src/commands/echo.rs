@@ -161,8 +161,12 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
     // Bytes go back as they came.
     let max = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
     let read_size = args.read_size.unwrap_or(READ_SIZE);
-    let wire =
-        Wire { datagrams: !streams, keep_cr: true, read_size, ..Wire::of_stream(framing, max) };
+    let wire = Wire {
+        datagrams: !streams,
+        frame: framing.max_frame(max).keep_cr(),
+        read_size,
+        ..Wire::of_stream(Framing::None, max)
+    };
     stream::check_least(&wire)?;
     let mut common = args.run.common(report, Written::Raw, wire.clone())?;
     args.silence.apply(&mut common);
@@ -173,9 +177,9 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
     }
     let prefix = args.prefix.as_deref().map(read_text).transpose()?.unwrap_or_default();
     let takes_prefix =
-        !matches!(wire.framing, Framing::Fixed(_) | Framing::LengthField(_) | Framing::Obj);
+        !matches!(wire.frame.framing, Framing::Fixed(_) | Framing::LengthField(_) | Framing::Obj);
     if !takes_prefix && !prefix.is_empty() {
-        let cause = format!("no message of --frame {} can have one", wire.framing);
+        let cause = format!("no message of --frame {} can have one", wire.frame.framing);
         return Err(refuse("--prefix", cause));
     }
     Ok(Echo {

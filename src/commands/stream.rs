@@ -10,7 +10,7 @@ use super::names::Side;
 use super::rules::refuse;
 use crate::error::Failure;
 use crate::event_loop::READ_SIZE;
-use crate::framing::{self, Framing};
+use crate::framing::{self, FrameSettings, Framing};
 use crate::protocol::output::Written;
 use crate::protocol::relay::Rules;
 use crate::protocol::text::number;
@@ -115,11 +115,11 @@ pub(super) fn common(
 ) -> Result<Common, Failure> {
     let max = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
     let wire = Wire {
-        keep_cr: args.keep_cr,
+        frame: FrameSettings { framing: args.frame.clone(), max, keep_cr: args.keep_cr },
         crlf: args.input.crlf,
         paused: args.paused,
         read_size: args.read_size.unwrap_or(READ_SIZE),
-        ..Wire::of_stream(args.frame.clone(), max)
+        ..Wire::of_stream(Framing::None, max)
     };
     check_sizes(args, &wire)?;
     let written = if wire.has_messages() { Written::Line } else { Written::Raw };
@@ -190,7 +190,7 @@ fn check_sendable(source: &InputSource, wire: &Wire) -> Result<(), Failure> {
     let encode = |text| framer.encode(text, &mut Vec::new());
     match texts.iter().find_map(|text| encode(text).err()) {
         Some(error) => {
-            let what = format!("--send with --frame {}", wire.framing);
+            let what = format!("--send with --frame {}", wire.frame.framing);
             Err(refuse(&what, error.to_string()).maybe_fix(crate::sessions::frame_fix(&error)))
         }
         None => Ok(()),
@@ -200,7 +200,7 @@ fn check_sendable(source: &InputSource, wire: &Wire) -> Result<(), Failure> {
 /// Messages of a fixed size cannot be larger than all messages.
 fn check_sizes(args: &StreamArgs, wire: &Wire) -> Result<(), Failure> {
     if let Some(InputForm::Messages(form @ framing::InputFraming::Fixed(size))) = args.input.input
-        && size > wire.max
+        && size > wire.frame.max
     {
         return Err(larger(&form.to_string(), "it is", wire));
     }
@@ -209,27 +209,27 @@ fn check_sizes(args: &StreamArgs, wire: &Wire) -> Result<(), Failure> {
 
 /// The least that a message has cannot be more than the most.
 pub(super) fn check_least(wire: &Wire) -> Result<(), Failure> {
-    if wire.framing.least() <= wire.max {
+    if wire.frame.framing.least() <= wire.frame.max {
         return Ok(());
     }
-    let what = match wire.framing {
+    let what = match wire.frame.framing {
         Framing::LengthField(_) => "the header is",
         _ => "it is",
     };
-    Err(larger(&wire.framing.to_string(), what, wire))
+    Err(larger(&wire.frame.framing.to_string(), what, wire))
 }
 
 fn larger(form: &str, what: &str, wire: &Wire) -> Failure {
-    let most = number(wire.max as u64, "byte");
+    let most = number(wire.frame.max as u64, "byte");
     refuse(form, format!("{what} more than the {most} of --max-frame"))
 }
 
 /// What the unfinished messages of all clients may hold (`--max-frame-total`): at least one message.
 pub(super) fn frame_total(total: Option<u64>, wire: &Wire) -> Result<usize, Failure> {
     match total.map(as_usize) {
-        None => Ok(as_usize(MAX_FRAME_TOTAL).max(wire.max)),
-        Some(total) if total < wire.max => {
-            let most = number(wire.max as u64, "byte");
+        None => Ok(as_usize(MAX_FRAME_TOTAL).max(wire.frame.max)),
+        Some(total) if total < wire.frame.max => {
+            let most = number(wire.frame.max as u64, "byte");
             let cause = format!("one message may have {most} (--max-frame)");
             Err(refuse("--max-frame-total", cause))
         }

@@ -52,7 +52,7 @@ const DEFAULT_MAX: usize = 16 << 20;
 /// use wirecat::framing::{Deframer, Framing};
 ///
 /// let mllp: Framing = r"delim:\x0b,\x1c\r".parse()?;
-/// let mut messages = Deframer::new(mllp.framer(65536, false).ok_or("no framing")?);
+/// let mut messages = Deframer::new(mllp.framer(65536).ok_or("no framing")?);
 /// let (mut wire, mut got) = (Vec::new(), Vec::new());
 /// messages.encode(b"MSH|^~\\&|", &mut wire)?;
 /// assert_eq!(wire, b"\x0bMSH|^~\\&|\x1c\r");
@@ -121,19 +121,21 @@ const NAMES: [(&str, Framing); 14] = [
 impl Framing {
     /// The framer for one direction of one stream; `None` where the stream is bytes.
     ///
-    /// `max_frame` (`--max-frame`) limits the payload in bytes, in both directions. `keep_cr`
-    /// (`--keep-cr`) matters to [`Framing::Line`] alone.
-    pub fn framer(&self, max_frame: usize, keep_cr: bool) -> Option<Box<dyn Framer>> {
+    /// `max_frame` (`--max-frame`) limits the payload in bytes, in both directions. Most protocols of
+    /// the internet end lines with CR LF, unix with LF: both are read, unless
+    /// [`FrameSettings::keep_cr`] says otherwise.
+    pub fn framer(&self, max_frame: usize) -> Option<Box<dyn Framer>> {
+        self.with_lines(Ending::DropWithCr, max_frame)
+    }
+
+    /// The same, with lines that end so.
+    fn with_lines(&self, ending: Ending, max_frame: usize) -> Option<Box<dyn Framer>> {
         let prefixed = |prefix| -> Option<Box<dyn Framer>> {
             Some(Box::new(Prefixed::new(prefix, max_frame)))
         };
         match self {
             Self::None => None,
-            Self::Line => {
-                // Most protocols of the internet end lines with CR LF, unix with LF: both are read.
-                let ending = if keep_cr { Ending::Drop } else { Ending::DropWithCr };
-                Some(Box::new(Delimited::line(ending, max_frame)))
-            }
+            Self::Line => Some(Box::new(Delimited::line(ending, max_frame))),
             Self::Nul => Some(Box::new(Delimited::nul(max_frame))),
             Self::Netstring => Some(Box::new(Netstring::new(max_frame))),
             Self::U8 => prefixed(Prefix::BigEndian { width: 1 }),
@@ -274,7 +276,8 @@ impl FrameSettings {
 
     /// The framer for one direction of one stream; `None` where the stream is bytes.
     pub fn framer(&self) -> Option<Box<dyn Framer>> {
-        self.framing.framer(self.max, self.keep_cr)
+        let ending = if self.keep_cr { Ending::Drop } else { Ending::DropWithCr };
+        self.framing.with_lines(ending, self.max)
     }
 }
 
@@ -333,7 +336,7 @@ mod tests {
     #[test]
     fn only_none_has_no_framer() {
         for (_, framing) in NAMES {
-            assert_eq!(framing.framer(16, false).is_none(), framing == Framing::None);
+            assert_eq!(framing.framer(16).is_none(), framing == Framing::None);
         }
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::delimited::{Delimited, Ending};
 use super::{
-    Cutter, Deframer, Delimiters, Frame, FrameError, Framer, Framing, InputFraming,
+    Cutter, Deframer, Delimiters, Frame, FrameError, FrameSettings, Framer, Framing, InputFraming,
     pieces as as_it_comes,
 };
 use std::cell::Cell;
@@ -13,6 +13,10 @@ use std::cell::Cell;
 /// Everything that a stream came to: its messages (with whether they were partial), how it ended,
 /// and the bytes left over.
 type Outcome = (Vec<(Vec<u8>, bool)>, Result<(), FrameError>, usize);
+
+fn settings(framing: &Framing, max: usize, keep_cr: bool) -> FrameSettings {
+    FrameSettings { framing: framing.clone(), max, keep_cr }
+}
 
 fn framings() -> impl Strategy<Value = Framing> {
     prop_oneof![
@@ -170,7 +174,7 @@ proptest! {
         sizes in cuts(),
         late_end: bool,
     ) {
-        let mut deframer = Deframer::new(framing.framer(600, keep_cr).unwrap());
+        let mut deframer = Deframer::new(settings(&framing, 600, keep_cr).framer().unwrap());
         let mut stream = Vec::new();
         for payload in &mut payloads {
             make_representable(&framing, keep_cr, payload);
@@ -187,7 +191,7 @@ proptest! {
         behind in garbage(),
         sizes in cuts(),
     ) {
-        let framer = |framing: &Framing| framing.framer(600, true).unwrap();
+        let framer = |framing: &Framing| settings(framing, 600, true).framer().unwrap();
         let mut stream = Vec::new();
         for (framing, payload) in &mut messages {
             make_representable(framing, true, payload);
@@ -196,7 +200,7 @@ proptest! {
         stream.extend_from_slice(&behind);
         // The last one stops the deframer before it looks at what comes behind.
         let framers = messages.iter().map(|(framing, _)| framer(framing));
-        let mut framers = framers.chain([Framing::Fixed(600).framer(600, true).unwrap()]);
+        let mut framers = framers.chain([Framing::Fixed(600).framer(600).unwrap()]);
         let (taken, rest) = one_by_one(&mut framers, &pieces(&stream, &sizes, false));
         let expected: Vec<Vec<u8>> = messages.into_iter().map(|(_, payload)| payload).collect();
         prop_assert_eq!((taken, rest), (expected, behind));
@@ -213,7 +217,7 @@ proptest! {
             match form {
                 0..4 => Box::new(Delimited::line(Ending::Keep, 400)),
                 4..8 => as_it_comes(form - 3),
-                _ => Framing::Fixed(form - 7).framer(400, false).unwrap(),
+                _ => Framing::Fixed(form - 7).framer(400).unwrap(),
             }
         };
         let mut framers = forms.iter().map(framer).cycle();
@@ -230,7 +234,7 @@ proptest! {
         sizes in cuts(),
         late_end: bool,
     ) {
-        let deframer = || Deframer::new(framing.framer(max, keep_cr).unwrap());
+        let deframer = || Deframer::new(settings(&framing, max, keep_cr).framer().unwrap());
         let whole = deframe(&mut deframer(), &[(&stream, true)]);
         let cut = deframe(&mut deframer(), &pieces(&stream, &sizes, late_end));
         // The JSON text of a pickle may be longer.
@@ -251,7 +255,7 @@ proptest! {
     ) {
         let pieces = pieces(&stream, &sizes, late_end);
         let lines = |joins: bool| {
-            let mut deframer = Deframer::new(framing.framer(max, keep_cr).unwrap());
+            let mut deframer = Deframer::new(settings(&framing, max, keep_cr).framer().unwrap());
             if joins {
                 deframer.join_lines();
             }
@@ -291,7 +295,7 @@ proptest! {
         max in 0..400_usize,
         payload in prop_oneof![garbage(), vec(any::<u8>(), 0..600)],
     ) {
-        let deframer = Deframer::new(framing.framer(max, false).unwrap());
+        let deframer = Deframer::new(framing.framer(max).unwrap());
         let mut out = b"before".to_vec();
         if deframer.encode(&payload, &mut out).is_err() {
             prop_assert_eq!(out, b"before");

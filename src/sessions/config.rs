@@ -24,7 +24,7 @@ use super::recorder::RecordTarget;
 pub use super::streams::{AdmissionRules, Backlog};
 use crate::error::Failure;
 use crate::event_loop::{Id, Pool, READ_SIZE};
-use crate::framing::{self, Framer, Framing};
+use crate::framing::{self, FrameSettings, Framer, Framing};
 use crate::kind::Kind;
 use crate::protocol::command::CommandForm;
 use crate::protocol::expect::Expect;
@@ -297,12 +297,8 @@ impl Handling {
 pub struct Wire {
     /// Whether each message is a datagram, and needs no framing.
     pub datagrams: bool,
-    /// How messages are marked on a stream.
-    pub framing: Framing,
-    /// The largest message in bytes.
-    pub max: usize,
-    /// Whether a CR before the LF belongs to the line.
-    pub keep_cr: bool,
+    /// How messages are marked on a stream, and the largest one.
+    pub frame: FrameSettings,
     /// Whether LF is sent as CR LF.
     pub crlf: bool,
     /// The most bytes that one read of a stream without framing gives.
@@ -321,26 +317,18 @@ impl Wire {
 
     /// A stream with messages of so many bytes at most.
     pub const fn of_stream(framing: Framing, max: usize) -> Self {
-        let read_size = READ_SIZE;
-        Self {
-            datagrams: false,
-            framing,
-            max,
-            keep_cr: false,
-            crlf: false,
-            read_size,
-            paused: false,
-        }
+        let frame = FrameSettings { framing, max, keep_cr: false };
+        Self { datagrams: false, frame, crlf: false, read_size: READ_SIZE, paused: false }
     }
 
     /// Encodes and decodes messages on a stream; `None` where it has none.
     pub fn framer(&self) -> Option<Box<dyn Framer>> {
-        self.framing.framer(self.max, self.keep_cr)
+        self.frame.framer()
     }
 
     /// The largest message, where the two sides agree on each one (`--frame tinyproto`).
     pub fn negotiated(&self) -> Option<usize> {
-        (self.framing == Framing::Tinyproto).then_some(self.max)
+        (self.frame.framing == Framing::Tinyproto).then_some(self.frame.max)
     }
 
     /// Whether what is received are messages, be it because each is asked for.
@@ -350,6 +338,6 @@ impl Wire {
 
     /// Whether what is sent and received are messages at all.
     pub fn has_messages(&self) -> bool {
-        self.datagrams || self.framing != Framing::None
+        self.datagrams || self.frame.framing != Framing::None
     }
 }

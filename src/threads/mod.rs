@@ -129,7 +129,7 @@ pub(crate) fn add_all(
 
 /// The part of each loop in what all unfinished messages may hold; one of the longest fits.
 pub(crate) fn share(total: usize, loops: usize, common: &Common) -> usize {
-    (total / loops.max(1)).max(common.wire.max.min(total))
+    (total / loops.max(1)).max(common.wire.frame.max.min(total))
 }
 
 /// Starts the loops, and has `session` hand its connections to them.

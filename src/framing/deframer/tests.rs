@@ -6,7 +6,7 @@ use crate::framing::Framing;
 const MIB: usize = 1 << 20;
 
 fn deframer(framing: Framing, max: usize) -> Deframer {
-    Deframer::new(framing.framer(max, false).unwrap())
+    Deframer::new(framing.framer(max).unwrap())
 }
 
 /// However often the receiver wants no more, each frame comes once, and in its order.
@@ -72,7 +72,7 @@ fn another_framing_sees_what_the_first_one_has_held() {
     let mut frames = deframer(Framing::Netstring, 100);
     assert_eq!(feed(&mut frames, b"1:a,25:", false), [(b"a".to_vec(), false)]);
     assert_eq!((frames.pending(), frames.has_unread()), (3, false));
-    frames.switch(Framing::Line.framer(100, false).unwrap());
+    frames.switch(Framing::Line.framer(100).unwrap());
     assert_eq!((frames.pending(), frames.has_unread()), (0, true));
     assert_eq!(feed(&mut frames, b"x\nrest", false), [(b"25:x".to_vec(), false)]);
     assert_eq!(frames.into_rest(), b"rest");
@@ -109,7 +109,7 @@ fn what_makes_no_messages_lends_them() {
     let parts = [r"delim:\x0b,\x1c\r", "fixed:7", "u16@4"].map(|text| text.parse().unwrap());
     let names = crate::framing::NAMES.into_iter().map(|(_, framing)| framing);
     for framing in names.chain(parts) {
-        let Some(mut framer) = framing.framer(100, false) else { continue };
+        let Some(mut framer) = framing.framer(100) else { continue };
         assert_eq!(framer.makes_messages(), framing == Framing::Obj, "{framing}");
         if !framer.makes_messages() {
             let message = framer.decode_some(b"payload", &mut 0).unwrap();
@@ -123,13 +123,12 @@ fn what_makes_no_messages_lends_them() {
 fn another_framing_sees_a_frame_whose_message_is_not_made_yet() {
     let wire = b"3:abc,behind";
     for cut in 0..=wire.len() {
-        let mut frames =
-            Deframer::new(Box::new(Never(Framing::Netstring.framer(9, false).unwrap())));
+        let mut frames = Deframer::new(Box::new(Never(Framing::Netstring.framer(9).unwrap())));
         for piece in [&wire[..cut], &wire[cut..], b""] {
             assert_eq!(feed(&mut frames, piece, false), []);
         }
         assert!(frames.is_making());
-        frames.switch(Framing::Line.framer(100, false).unwrap());
+        frames.switch(Framing::Line.framer(100).unwrap());
         assert_eq!(feed(&mut frames, b"\nrest", false), [(b"3:abc,behind".to_vec(), false)]);
         assert_eq!(frames.into_rest(), b"rest", "{cut}");
     }

@@ -37,7 +37,7 @@ pub struct Identity {
 
 /// The wire format of a hosted room, which its framing decides.
 fn dialect(wire: &Wire) -> Dialect {
-    match wire.framing {
+    match wire.frame.framing {
         Framing::Tinyproto => Dialect::Tinyproto,
         _ => Dialect::Lines,
     }

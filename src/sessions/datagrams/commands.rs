@@ -284,7 +284,7 @@ fn send_to_all(
     message: &Bytes,
     to: &Recipient,
 ) -> Result<(), Failure> {
-    let max = context.core.common.wire.max;
+    let max = context.core.common.wire.frame.max;
     if message.len() > max {
         let cause = format!("a datagram holds {max} bytes at most");
         return Err(unsendable(to, Kind::TooLarge, cause));

@@ -38,7 +38,7 @@ impl BatchEncoder {
             framer: wire.framer(),
             crlf: wire.crlf.then(Crlf::default),
             apart: wire.datagrams,
-            lines: wire.framing == Framing::Line,
+            lines: wire.frame.framing == Framing::Line,
             long: None,
         }
     }

@@ -33,7 +33,7 @@ pub(super) enum Cutting {
 impl Mode {
     pub(super) fn new(common: &Common) -> Self {
         let wire = &common.wire;
-        let longest = wire.framing.longest_input(wire.max);
+        let longest = wire.frame.framing.longest_input(wire.frame.max);
         match &common.input.source {
             InputSource::Nothing => Self::Plain,
             InputSource::Commands { form, chomp } => {

@@ -335,7 +335,7 @@ pub(super) struct MessageEncoder {
 
 impl MessageEncoder {
     pub(super) fn new(wire: &Wire) -> Self {
-        Self { framer: wire.framer(), framing: wire.framing.clone() }
+        Self { framer: wire.framer(), framing: wire.frame.framing.clone() }
     }
 
     /// Whether messages are marked at all.

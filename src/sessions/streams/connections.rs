@@ -370,7 +370,7 @@ impl StreamSession {
     }
 
     fn dial_again(&mut self, pool: &mut Pool, lost: &Connection, end: &End) {
-        let framed = self.core.common.wire.framing != Framing::None;
+        let framed = self.core.common.wire.frame.framing != Framing::None;
         let unsent = end.unsent.clone().into_pieces(framed);
         let unsent = self.with(pool, |service, context| service.carry(context, unsent));
         let Some(dialer) = &mut self.streams.dialer else { return };

@@ -164,7 +164,7 @@ pub(super) fn on_timer(streams: &mut Streams, core: &mut Core, pool: &mut Pool) 
         return;
     }
     let (held, limit) = (streams.frames.budget.held(), streams.frames.budget.limit());
-    let has_room = held.saturating_add(core.common.wire.max) <= limit.saturating_mul(2);
+    let has_room = held.saturating_add(core.common.wire.frame.max) <= limit.saturating_mul(2);
     if has_room || held <= limit {
         choose(streams, pool);
     }

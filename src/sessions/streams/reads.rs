@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Connection, StreamSession, Streams};
 use crate::error::Failure;
 use crate::event_loop::{Id, Pool, READ_SIZE, TimerKey};
-use crate::framing::{self, Framer, Framing};
+use crate::framing::{self, FrameSettings, Framer, Framing};
 use crate::kind::Kind;
 use crate::protocol::command::{ReadForm, Recipient};
 use crate::sessions::config::Wire;
@@ -207,8 +207,8 @@ fn check(wire: &Wire, form: Option<ReadForm>) -> Result<(), String> {
         Some(_) if wire.negotiated().is_some() => {
             Err("with --frame tinyproto a read takes one message: leave `as` out".to_owned())
         }
-        Some(ReadForm::Fixed(size)) if size > wire.max => {
-            Err(format!("fixed:{size} is more than the {} bytes of --max-frame", wire.max))
+        Some(ReadForm::Fixed(size)) if size > wire.frame.max => {
+            Err(format!("fixed:{size} is more than the {} bytes of --max-frame", wire.frame.max))
         }
         _ => Ok(()),
     }
@@ -276,8 +276,10 @@ fn framer(wire: &Wire, form: Option<ReadForm>) -> Box<dyn Framer> {
     let framer = match form {
         None => wire.framer(),
         Some(ReadForm::Raw) => None,
-        Some(ReadForm::Line) => Framing::Line.framer(wire.max, wire.keep_cr),
-        Some(ReadForm::Fixed(size)) => Framing::Fixed(size).framer(wire.max, wire.keep_cr),
+        Some(ReadForm::Line) => {
+            FrameSettings { framing: Framing::Line, ..wire.frame.clone() }.framer()
+        }
+        Some(ReadForm::Fixed(size)) => Framing::Fixed(size).framer(wire.frame.max),
     };
     framer.unwrap_or_else(|| framing::pieces(wire.read_size))
 }

@@ -46,7 +46,7 @@ impl Backlog {
     /// One connection of a pool that is stuck does not hold the others up.
     fn of_pool(wire: &Wire) -> Self {
         let slow = SlowRules { policy: None, after: Duration::from_secs(1) };
-        Self { slow, frames: wire.max.max(64 << 20), ..DIALED }
+        Self { slow, frames: wire.frame.max.max(64 << 20), ..DIALED }
     }
 }
 

@@ -6,7 +6,7 @@
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use wirecat::framing::{
-    Cutter, Deframer, Delimiters, FrameError, Framing, InputFraming, Line, Lines,
+    Cutter, Deframer, Delimiters, FrameError, FrameSettings, Framing, InputFraming, Line, Lines,
 };
 
 const FRAMINGS: [Framing; 15] = [
@@ -112,8 +112,12 @@ fn pieces(mut stream: &[u8], sizes: [u8; 4]) -> Vec<(&[u8], bool)> {
 
 type Frames = (Vec<(Vec<u8>, bool)>, std::result::Result<(), FrameError>, usize);
 
+fn settings(framing: &Framing, max: usize, keep_cr: bool) -> FrameSettings {
+    FrameSettings { framing: framing.clone(), max, keep_cr }
+}
+
 fn deframe(framing: &Framing, flag: bool, pieces: &[(&[u8], bool)], max: usize) -> Frames {
-    let mut deframer = Deframer::new(framing.framer(max, flag).expect("a framing"));
+    let mut deframer = Deframer::new(settings(framing, max, flag).framer().expect("a framing"));
     let (mut frames, mut fed) = (Vec::new(), Ok(()));
     for (piece, eof) in pieces {
         fed = deframer.feed(piece, *eof, &mut |frame| {
@@ -127,7 +131,8 @@ fn deframe(framing: &Framing, flag: bool, pieces: &[(&[u8], bool)], max: usize) 
 
 /// What a framing takes, it gives back.
 fn comes_back(framing: &Framing, keep_cr: bool, message: &[u8]) {
-    let mut deframer = Deframer::new(framing.framer(1 << 20, keep_cr).expect("a framing"));
+    let mut deframer =
+        Deframer::new(settings(framing, 1 << 20, keep_cr).framer().expect("a framing"));
     let mut wire = b"before".to_vec();
     if deframer.encode(message, &mut wire).is_err() {
         return assert_eq!(wire, b"before", "{framing}");

@@ -54,7 +54,7 @@ fn made(choices: &mut Unstructured<'_>) -> Result<Vec<u8>> {
 }
 
 fn check(pickle: &[u8], works: [u8; 3]) {
-    let mut framer = Framing::Obj.framer(MAX, false).expect("a framing");
+    let mut framer = Framing::Obj.framer(MAX).expect("a framing");
     let decoded = framer.decode(pickle).map(Cow::into_owned);
     assert_eq!(decoded, in_steps(framer.as_mut(), pickle, works));
     let Ok(json) = decoded else { return };

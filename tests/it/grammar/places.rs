@@ -60,7 +60,7 @@ fn a_hub_passes_messages_on_whole() {
 /// The messages of a stream.
 fn messages(frame: &str, wire: &[u8]) -> Vec<Vec<u8>> {
     let framing: Framing = frame.parse().expect("a framing");
-    let mut deframer = Deframer::new(framing.framer(1 << 20, false).expect("a framing"));
+    let mut deframer = Deframer::new(framing.framer(1 << 20).expect("a framing"));
     let mut messages = Vec::new();
     let fed = deframer.feed(wire, true, &mut |frame| messages.push(frame.payload.to_vec()));
     assert_eq!((fed, deframer.pending()), (Ok(()), 0), "{frame}");

@@ -21,7 +21,7 @@ const VECTORS: &str = include_str!("../vectors/pickle.jsonl");
 const REFUSED: &str = include_str!("../vectors/pickle-refused.jsonl");
 
 fn framer() -> Box<dyn Framer> {
-    Framing::Obj.framer(16 << 20, false).expect("a framing")
+    Framing::Obj.framer(16 << 20).expect("a framing")
 }
 
 fn unhex(text: &Value) -> Vec<u8> {
@@ -97,7 +97,7 @@ fn every_hostile_pickle_is_refused_soon() {
         vectors(REFUSED).map(|vector| (vector["name"].to_string(), unhex(&vector["pickle"])));
     let made = made().into_iter().map(|(name, pickle)| (name.to_owned(), pickle));
     // What repeats itself is written up to the limit before it is refused.
-    let framer = Framing::Obj.framer(1 << 20, false).expect("a framing");
+    let framer = Framing::Obj.framer(1 << 20).expect("a framing");
     for (name, pickle) in written.chain(made) {
         let started = Instant::now();
         let refused = framer.decode(&pickle).map(|_| ());
@@ -301,11 +301,11 @@ fn what_repeats_itself_is_taken_up_to_max_frame() {
     let json = framer().decode(&shared_rows()).expect("it is taken").into_owned();
     let row = format!("[{}]", ["0"; 1000].join(","));
     assert!(json == format!("[{}]", [row.as_str(); 1000].join(",")).into_bytes());
-    let narrow = Framing::Obj.framer(1 << 20, false).expect("a framing");
+    let narrow = Framing::Obj.framer(1 << 20).expect("a framing");
     let error = narrow.decode(&shared_rows()).map(|_| ()).expect_err("it is too long");
     assert!(error.to_string().contains("to more than 1048576 bytes of JSON"), "{error}");
     // Without any repetition a pickle may come to more text than that.
-    let small = Framing::Obj.framer(1000, false).expect("a framing");
+    let small = Framing::Obj.framer(1000).expect("a framing");
     let tuples = [&b"("[..], &[b')'; 900], b"t."].concat();
     assert_eq!(small.decode(&tuples).map(|json| json.len()), Ok(12_612));
 }

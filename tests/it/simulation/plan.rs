@@ -80,7 +80,7 @@ pub(super) fn content(rng: &mut Rng, framing: &Framing, name: &str) -> Vec<u8> {
 
 /// A stream of lines as it goes over the wire.
 pub(super) fn framed(framing: &Framing, lines: &[u8]) -> Vec<u8> {
-    let Some(framer) = framing.framer(1 << 20, false) else { return lines.to_vec() };
+    let Some(framer) = framing.framer(1 << 20) else { return lines.to_vec() };
     let mut wire = Vec::new();
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         let payload = line.strip_suffix(b"\n").unwrap_or(line);

@@ -151,7 +151,7 @@ impl Host {
         let signals = [Signal::Terminate, Signal::Terminate, Signal::Interrupt];
         let signal = (world.now + millis(rng, 0..20_000), signals[rng.usize(..signals.len())]);
         let mut common = basics.common(true);
-        common.wire.max = MAX_LINE;
+        common.wire.frame.max = MAX_LINE;
         let (console, input, stage) = stage::open(event_loop, world, &basics, &common);
         let (near, door) = wire(rng.fork(), pipe(rng), world.now);
         let pool = event_loop.pool();

@@ -216,7 +216,7 @@ pub(super) struct Cut(Option<Deframer>);
 
 impl Cut {
     pub(super) fn new(framing: &Framing) -> Self {
-        Self(framing.framer(1 << 20, false).map(Deframer::new))
+        Self(framing.framer(1 << 20).map(Deframer::new))
     }
 
     /// stdin is lines, whatever the framing on the wire.
@@ -239,7 +239,7 @@ impl Cut {
 /// A message on the wire.
 pub(super) fn encode(framing: &Framing, payload: &[u8]) -> Vec<u8> {
     let mut wire = Vec::new();
-    match framing.framer(1 << 20, false) {
+    match framing.framer(1 << 20) {
         Some(framer) => framer.encode(payload, &mut wire).expect("a message fits"),
         None => wire.extend(payload),
     }
