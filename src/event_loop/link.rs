@@ -104,8 +104,16 @@ pub(super) struct ChannelExtras {
 struct Link {
     to: Id,
     mover: Mover,
-    /// What comes while the sink takes nothing more is not read, rather than dropped.
-    is_whole: bool,
+    untaken: Untaken,
+}
+
+/// What becomes of what comes while the sink takes nothing more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Untaken {
+    /// It is read and dropped, so that the end is seen.
+    Dropped,
+    /// It is not read.
+    Left,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,7 +202,7 @@ impl Pool {
     /// One of them is no connection, or is gone, or they are the same; `from` has messages
     /// ([`Pool::frame`]); another link ends in `to`.
     pub fn link(&mut self, from: Id, to: Id) -> Result<(), Failure> {
-        self.link_as(from, to, false)
+        self.link_with(from, to, Untaken::Dropped)
     }
 
     /// The same, but what comes while `to` takes nothing more is left unread, and so is not lost: an
@@ -203,10 +211,10 @@ impl Pool {
     /// # Errors
     /// As those of [`Pool::link`].
     pub(crate) fn link_whole(&mut self, from: Id, to: Id) -> Result<(), Failure> {
-        self.link_as(from, to, true)
+        self.link_with(from, to, Untaken::Left)
     }
 
-    fn link_as(&mut self, from: Id, to: Id, is_whole: bool) -> Result<(), Failure> {
+    fn link_with(&mut self, from: Id, to: Id, untaken: Untaken) -> Result<(), Failure> {
         let (Some(source), Some(sink)) = (self.channel(from), self.channel(to)) else {
             return Err(unlinked(Kind::NotConnected, "one of the two is gone"));
         };
@@ -221,7 +229,7 @@ impl Pool {
         }
         self.unlink(from);
         if let Some(source) = self.channel_mut(from) {
-            source.extras().link = Some(Link { to, mover: Mover::Copying, is_whole });
+            source.extras().link = Some(Link { to, mover: Mover::Copying, untaken });
             source.marks.set(Marks::LINKED, true);
             self.pipes.link_made();
         }
@@ -297,8 +305,8 @@ impl Pool {
         }
         let takes = sink.takes();
         let Some(feeder) = sink.feeder() else { return };
-        let is_whole = self.channel(feeder).and_then(Channel::link).is_some_and(|it| it.is_whole);
-        if is_whole && !takes {
+        let link = self.channel(feeder).and_then(Channel::link);
+        if !takes && link.is_some_and(|link| link.untaken == Untaken::Left) {
             return;
         }
         if let Some(sink) = self.channel_mut(to) {

@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{LARGE, Mover, SMALL, SPLICED, Spliced, is_refusal};
+use super::{LARGE, Mover, SMALL, SPLICED, Spliced, Untaken, is_refusal};
 use crate::event_loop::READ_SIZE;
 use crate::event_loop::channel::{Channel, ReadOutcome};
 use crate::event_loop::event::SendOutcome;
@@ -24,7 +24,8 @@ impl Pool {
         if self.channel(from).is_none_or(|source| !source.wants_reading()) {
             return ReadOutcome::Nothing;
         }
-        if link.is_whole && self.channel(link.to).is_none_or(|sink| !sink.takes()) {
+        let takes = self.channel(link.to).is_some_and(|sink| sink.takes());
+        if link.untaken == Untaken::Left && !takes {
             self.wait_for_sink(from, link.to);
             return ReadOutcome::Nothing;
         }
