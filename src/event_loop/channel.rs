@@ -23,12 +23,12 @@
 //! | `UntilAcked` | FIN | up to `LINGER` once all is acknowledged | without a limit |
 //! | `ResetWhenAcked` | RST at removal | is not awaited | without a limit |
 
-mod sending;
-
 use std::io::{self, ErrorKind, IoSlice};
 use std::time::Instant;
 
-use super::event::Traffic;
+use bytes::Bytes;
+
+use super::event::{SendOutcome, Traffic};
 use super::lifecycle::{ChannelPhase, CloseMode, Directions, EndWatch, Half};
 use super::link::ChannelExtras;
 use super::marks::Marks;
@@ -38,6 +38,8 @@ use crate::close::CloseReason;
 
 /// Pieces in one writev.
 const PIECES: usize = 64;
+/// Bytes that are gathered before they are written.
+const GATHERED: usize = 64 * 1024;
 /// Reads that give nothing, as of records without data, before the others have their turn.
 const TRIES: usize = 16;
 /// When a queue is full, unless the handler sets another size.
@@ -214,6 +216,73 @@ impl Channel {
         self.writable && !self.writing.is_over() && self.phase != ChannelPhase::Connecting
     }
 
+    /// Takes bytes for sending: writes at once what fits, and queues a copy of the rest.
+    pub(super) fn send_pieces<const N: usize>(
+        &mut self,
+        pieces: [&[u8]; N],
+        now: Instant,
+    ) -> SendOutcome {
+        if !self.takes() {
+            return SendOutcome::Gone;
+        }
+        let mut left: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let mut slices = pieces.map(IoSlice::new);
+        let mut rest = &mut slices[..];
+        // Nothing may be written past a queue. Up to EAGAIN: only after that an edge reports room.
+        while self.queue.is_empty() && left > 0 && self.can_write() {
+            let count = self.write(rest, now);
+            IoSlice::advance_slices(&mut rest, count);
+            left -= count;
+        }
+        self.enqueue(left, now, |queue| rest.iter().for_each(|piece| queue.append(piece)))
+    }
+
+    /// Takes a piece for sending without copying it; it is written with the next flush.
+    pub(super) fn send_shared(&mut self, piece: Bytes, now: Instant) -> SendOutcome {
+        if !self.takes() {
+            return SendOutcome::Gone;
+        }
+        self.enqueue(piece.len(), now, |queue| queue.push(piece))
+    }
+
+    /// Takes bytes for sending that are written with those of the same turn.
+    pub(super) fn send_gathered(&mut self, bytes: &[u8], now: Instant) -> SendOutcome {
+        if !self.takes() {
+            return SendOutcome::Gone;
+        }
+        if self.queue.len() + bytes.len() > GATHERED {
+            self.flush(now);
+        }
+        match self.queue.is_empty() && bytes.len() > GATHERED {
+            true => self.send_pieces([bytes], now),
+            false => self.enqueue(bytes.len(), now, |queue| queue.append(bytes)),
+        }
+    }
+
+    /// Queues something whether it is taken or not.
+    pub(super) fn enqueue(
+        &mut self,
+        len: usize,
+        now: Instant,
+        add: impl FnOnce(&mut SendQueue),
+    ) -> SendOutcome {
+        if len > 0 {
+            if self.queue.is_empty() {
+                self.progress = now;
+            }
+            // Nothing may come before what a pipe holds.
+            self.spill();
+            add(&mut self.queue);
+        }
+        if self.queue.cost() < self.high_mark() {
+            return SendOutcome::Queued;
+        }
+        if self.awaited == Awaited::Nothing {
+            self.awaited = Awaited::LowMark;
+        }
+        SendOutcome::Full
+    }
+
     /// Bytes that may be queued before the queue is full.
     pub(super) fn room(&self) -> usize {
         self.high_mark().saturating_sub(self.queue.cost())
@@ -225,11 +294,6 @@ impl Channel {
 
     pub(super) fn set_high_mark(&mut self, bytes: usize) {
         self.high_mark = u32::try_from(bytes.max(1)).unwrap_or(u32::MAX);
-    }
-
-    /// Asks for `Drained` at an empty queue, once it can be written at all.
-    pub(super) fn await_flush(&mut self) {
-        self.awaited = Awaited::Empty;
     }
 
     /// Whether the awaited mark has been reached, or never will be; true once.

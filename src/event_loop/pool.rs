@@ -10,7 +10,7 @@ use mio::Registry;
 
 use super::acceptor::Acceptor;
 use super::attempts::ConnectPlan;
-use super::channel::Channel;
+use super::channel::{Awaited, Channel};
 use super::datagrams::Datagrams;
 use super::event::{End, SendOutcome};
 use super::handshake::Handshaking;
@@ -209,7 +209,7 @@ impl Pool {
     /// handshake, where there is one, is done.
     pub fn await_flush(&mut self, id: Id) {
         if let Some(channel) = self.channel_mut(id) {
-            channel.await_flush();
+            channel.awaited = Awaited::Empty;
             self.mark_dirty(id);
         }
     }

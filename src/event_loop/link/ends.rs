@@ -32,7 +32,7 @@ impl Channel {
     /// Sends what a link brings. As the handler has sent nothing, `Drained` does not follow.
     pub(in crate::event_loop) fn send_linked(&mut self, bytes: &[u8], now: Instant) -> SendOutcome {
         let awaited = self.awaited;
-        let outcome = self.send(bytes, now);
+        let outcome = self.send_pieces([bytes], now);
         self.awaited = awaited;
         outcome
     }
