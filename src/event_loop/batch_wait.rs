@@ -18,6 +18,7 @@
 use std::time::Duration;
 
 use super::datagram_transport::DatagramTransport;
+use crate::sys::mmsg;
 
 /// How long the loop rests, and how long where the receive buffer holds some thousand datagrams.
 const SHORT: Duration = Duration::from_micros(50);
@@ -25,7 +26,7 @@ const LONG: Duration = Duration::from_micros(150);
 /// Single datagrams that come in such distances are worth a rest.
 const CLOSE: Duration = Duration::from_micros(25);
 /// As many as one call receives: behind them there may be more already.
-const FULL: usize = 64;
+const FULL: usize = mmsg::SLOTS;
 
 /// Of one socket.
 pub(super) struct BatchWait {

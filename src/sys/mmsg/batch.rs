@@ -12,7 +12,7 @@ use super::recvmmsg::BatchReceiver;
 use super::{Arrival, SenderAddress, SourceAddress};
 
 /// Datagrams, or coalesced runs of them, that one call may take.
-pub(super) const SLOTS: usize = 64;
+pub const SLOTS: usize = 64;
 
 /// Bytes for one of them: no UDP datagram and no coalesced run is larger (65,535 with headers).
 pub(super) const SLOT: usize = 65_536;

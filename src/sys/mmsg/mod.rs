@@ -27,7 +27,7 @@ use rustix::net::SocketAddrAny;
 
 use super::unix::SocketName;
 
-pub use batch::ReceiveBatch;
+pub use batch::{ReceiveBatch, SLOTS};
 pub use send::{FastPaths, longest_run, send};
 
 /// The largest payload of a UDP datagram over IPv4: 65535 less the two headers (RFC 768).
