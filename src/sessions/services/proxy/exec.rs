@@ -73,11 +73,7 @@ impl ExecChildren {
         };
         let started = children.spawn(pool, launch)?;
         self.served.insert(started.id, Owner { client, title, state: ClientState::Held });
-        match (started.stdin, started.stdout) {
-            (Some(sink), Some(source)) => Ok(Channels::child(sink, source)),
-            // Both were asked for.
-            (stdin, stdout) => Ok(Channels::connection(stdin.or(stdout).unwrap_or(client))),
-        }
+        Ok(Channels::Child { sink: started.stdin, source: started.stdout })
     }
 
     /// Takes the children that have ended, each with the connection that it was for.

@@ -115,7 +115,9 @@ impl Proxy {
             let text = format!("the connection to {title} was lost: {cause}");
             context.core.console.warn(context.pool, Kind::Lost, &text);
             context.streams.note_loss(Status::Lost);
-            client.iter().for_each(|client| context.report_unseen(*client));
+            if let Some(client) = client {
+                context.report_unseen(client);
+            }
         }
         context.parted = true;
     }

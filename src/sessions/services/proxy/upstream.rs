@@ -22,11 +22,6 @@ impl Channels {
         Self::Connection(Some(id))
     }
 
-    /// A child.
-    pub(super) fn child(sink: Id, source: Id) -> Self {
-        Self::Child { sink: Some(sink), source: Some(source) }
-    }
-
     /// What is sent what the connection sends.
     pub(super) fn sink(self) -> Option<Id> {
         match self {
@@ -120,7 +115,7 @@ mod tests {
     #[test]
     fn a_child_loses_one_direction_after_the_other() {
         let [sink, source] = [1, 2].map(Id::for_tests);
-        let mut upstream = Channels::child(sink, source);
+        let mut upstream = Channels::Child { sink: Some(sink), source: Some(source) };
         assert!(!upstream.is_connection());
         assert_eq!(upstream.source_alone(), Some(source));
         upstream.forget(sink);
