@@ -22,7 +22,7 @@ mod traffic;
 
 pub use address::{GroupAddress, GroupError, InterfaceChoice};
 pub use diagnosis::{Finding, ProcPaths, diagnose};
-pub use interfaces::{Interface, InterfaceWatch};
+pub use interfaces::{Interface, InterfaceState, InterfaceWatch};
 pub use membership::{Membership, memberships};
 pub use probe::GroupProbe;
 pub use proc_net::Counters;
