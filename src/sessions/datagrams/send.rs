@@ -276,7 +276,8 @@ impl DatagramService for SendService {
             if !self.batch.has_destinations() {
                 context.end(ShutdownMode::Enough);
             } else if !self.batch.is_done() {
-                // Another address of the name gets all of it.
+                // Another address of the name gets all of it, before the next batch is made.
+                context.core.input.pause(context.pool);
                 self.pump(context);
             }
         }
