@@ -173,9 +173,10 @@
 //!
 //! A command is a chain of four: clap fills its arguments, `commands/rules.rs` refuses what cannot
 //! apply, `config()` makes a plain configuration, and `commands/launch.rs` looks names up, opens the
-//! listeners and runs a session. Errors are [`error::Failure`] on every floor; `anyhow` adds context in `commands` alone.
+//! listeners and runs a session. Errors are [`error::Failure`] on every floor; `anyhow` adds context in
+//! `commands` alone.
 //!
-//! Every session is a `sessions::Session`. One `impl` of the loop's `Handler` serves all of them: the
+//! Every session is a `sessions::Session`. One function is the loop's `Handler` for all of them: the
 //! core looks at an event first (signals, limits, stdout, children, statistics, progress,
 //! the steps of the shutdown), and what is left reaches `Session::event`. There are two:
 //!

@@ -174,7 +174,8 @@ fn quoted(word: &str) -> String {
     shell_words::quote(word).into_owned()
 }
 
-/// The line for the words behind `chat`, one of which is too many; `None` where they have more in them than this knows.
+/// The line for the words behind `chat`, one of which is too many; `None` where they have more in them
+/// than this knows.
 fn of_chat(mut words: Vec<String>) -> Option<String> {
     let mut note = "";
     if let Some(place) = words.iter().position(|word| word == "-q")

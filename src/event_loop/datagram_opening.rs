@@ -28,7 +28,8 @@ pub(super) enum SocketExtra {
 
 impl Pool {
     /// Receives datagrams at everything that an address such as `:5000`, `127.0.0.1:0` or
-    /// `unix:/run/app` means; they come as [`Event::Datagrams`](super::Event::Datagrams). A name is looked up in place.
+    /// `unix:/run/app` means; they come as [`Event::Datagrams`](super::Event::Datagrams). A name is
+    /// looked up in place.
     ///
     /// ```
     /// use wirecat::event_loop::{Event, EventLoop, Pool};

@@ -1,8 +1,8 @@
 //! The latency probe: what is sent and when, and what the answers mean. Pure: times are arguments.
 //!
 //! A probe begins with the key of its connection and its number. The rest of it follows from these two,
-//! so that every byte of an answer can be checked. Round trips count from the time at which a probe was due: a sender
-//! that falls behind must not make a slow server look fast (coordinated omission).
+//! so that every byte of an answer can be checked. Round trips count from the time at which a probe was
+//! due: a sender that falls behind must not make a slow server look fast (coordinated omission).
 
 mod pinger;
 mod tally;

@@ -116,9 +116,8 @@ impl Reader {
     }
 }
 
-/// Executes the commands of a piece of stdin. It stops at the
-/// first command that has to wait, and is called again when [`InputReader::resume`] finds some
-/// waiting.
+/// Executes the commands of a piece of stdin. It stops at the first command that has to wait, and is
+/// called again when [`InputReader::resume`] finds some waiting.
 ///
 /// [`InputReader::resume`]: super::input::InputReader::resume
 pub(crate) fn execute_lines(session: &mut impl Controllable, pool: &mut Pool, piece: Piece<'_>) {

@@ -3,7 +3,8 @@
 //! What was read and written is put back into packets as they could have been seen on the wire: a
 //! handshake, segments with the right numbers, FIN or RST, and datagrams, with valid checksums.
 //! They are no capture: where the network cut, lost or repeated packets is not known here. TLS is
-//! recorded as it is on the wire, with its secrets where they are logged. The packets are raw IP of both versions on one interface.
+//! recorded as it is on the wire, with its secrets where they are logged. The packets are raw IP of
+//! both versions on one interface.
 //!
 //! Unix sockets have no IP addresses. They are given ports of 127.0.0.1, one for each name, and a
 //! comment on the first packet lists these names.

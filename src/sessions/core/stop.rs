@@ -9,7 +9,8 @@
 //! | `--timeout` when all is closed | | no time |
 //!
 //! No time means that what the kernel takes at once still goes out. The first SIGTERM asks a listener
-//! to end in order, and `/quit` asks any command: the status is 0 unless something was lost. What was to be sent and was not is `unsent`, what stdout did not take is `undelivered`.
+//! to end in order, and `/quit` asks any command: the status is 0 unless something was lost. What was to
+//! be sent and was not is `unsent`, what stdout did not take is `undelivered`.
 
 use std::time::Duration;
 

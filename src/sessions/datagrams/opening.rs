@@ -48,7 +48,8 @@ impl PeerSockets {
         Self { net, local, reach, lookup, next, warnings, ends, guards, shared }
     }
 
-    /// Looks an address up, and before it that of `--bind`. `None` means that the answer comes later, by [`PeerSockets::on`].
+    /// Looks an address up, and before it that of `--bind`. `None` means that the answer comes later, by
+    /// [`PeerSockets::on`].
     pub(crate) fn look_up(
         &mut self,
         pool: &mut Pool,
