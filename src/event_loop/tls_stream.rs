@@ -271,7 +271,10 @@ impl TlsStream {
                 return Ok(true);
             }
             if let Some(error) = self.ends.take_error() {
-                self.discard();
+                // Without an alert a FIN is all that the peer would see, and the pool may want none.
+                if Kind::from(&error).has_alert() {
+                    self.discard();
+                }
                 return Err(error);
             }
             match flushed {

@@ -3,6 +3,7 @@
 pub(crate) mod certificates;
 mod ends;
 mod handshakes;
+mod hostile;
 mod peers;
 mod secrets;
 
