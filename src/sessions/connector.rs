@@ -52,6 +52,8 @@ pub(crate) struct Connector {
     local: LocalAddress,
     lookup: Lookup,
     race: Option<Race>,
+    /// The other side of the one attempt that is left has answered, and a handshake with it goes on.
+    is_answered: bool,
     /// The attempts under way, and what each is dialed to.
     attempts: Vec<(Id, Target)>,
     /// How long a connection must stand to count as one.
@@ -103,6 +105,7 @@ impl Connector {
             patience,
             lookup: Lookup::default(),
             race: None,
+            is_answered: false,
             attempts: Vec::new(),
             settle: Duration::ZERO,
             settling: None,
@@ -234,7 +237,7 @@ impl Connector {
     /// The other side of an attempt has answered, and a handshake with it goes on: the race is over.
     fn answered_by(&mut self, pool: &mut Pool, id: Id) -> Progress {
         if self.attempts.iter().any(|(attempt, _)| *attempt == id) {
-            self.race = None;
+            (self.race, self.is_answered) = (None, true);
             pool.disarm(self.timer(timers::NEXT_ADDRESS));
             for (other, _) in self.attempts.extract_if(.., |(attempt, _)| *attempt != id) {
                 pool.abort(other, CloseReason::HOST);

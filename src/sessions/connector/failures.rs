@@ -51,8 +51,13 @@ impl Connector {
 
     pub(super) fn timed_out(&self) -> Failure {
         let limit = humantime::format_duration(self.patience.limit());
-        let (target, cause) = (self.route.address.to_string(), format!("no answer within {limit}"));
-        let failure = Failure::new(Status::Timeout, Kind::Timeout, "connect to", target, cause);
+        let target = self.route.address.to_string();
+        let new = |cause| Failure::new(Status::Timeout, Kind::Timeout, "connect to", target, cause);
+        let failure = match self.is_answered {
+            true => new(format!("no answer to the handshake within {limit}"))
+                .fix("the connection itself is up"),
+            false => new(format!("no answer within {limit}")),
+        };
         self.of_destination(failure)
     }
 
@@ -68,6 +73,7 @@ impl Connector {
             pool.abort(id, CloseReason::HOST);
         }
         self.race = None;
+        self.is_answered = false;
         self.local.cancel(pool);
         self.lookup.cancel(pool);
         for purpose in [timers::NEXT_ADDRESS, timers::CONNECT, timers::RETRY, timers::SETTLE] {

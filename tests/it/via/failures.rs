@@ -109,7 +109,7 @@ fn a_slow_proxy_is_a_timeout() {
     let words = ["tcp-connect", "--connect-timeout", "300ms", "--via", &via, "x.test:80"];
     let ended = wirecat(words).run().code(124);
     assert!(ended.took >= Duration::from_millis(300));
-    let _ = ended.says(&format!("x.test:80 via {via}: no answer within 300ms"));
+    let _ = ended.says(&format!("x.test:80 via {via}: no answer to the handshake within 300ms"));
     drop(silent);
 }
 
