@@ -86,7 +86,7 @@ impl ClientTls {
         let name = options.name.as_deref().map(server_name).transpose();
         let name = name.map_err(|cause| {
             let name = options.name.as_deref().unwrap_or_default();
-            Failure::new(Status::Usage, Kind::Usage, "ask for", format!("{name:?}"), cause)
+            Failure::new(Status::Usage, Kind::Usage, "use", format!("--tls={name}"), cause)
         })?;
         let identity = options.identity.as_ref().map(IdentityFiles::read).transpose()?;
         let builder = ClientConfig::builder_with_provider(provider())
@@ -156,7 +156,11 @@ fn server_name(name: &str) -> Result<ServerName<'static>, &'static str> {
     }
     let name = name.strip_suffix('.').unwrap_or(name).to_owned();
     if !name.is_ascii() {
-        return Err("is no host name in ASCII: write it as xn--...");
+        return Err("it is no host name in ASCII: write it as xn--...");
     }
-    ServerName::try_from(name).map_err(|_| "is no host name: it has letters, digits, `-` and `.`")
+    if name.len() > 253 || name.split('.').any(|label| label.len() > 63) {
+        return Err("it has more than 253 bytes, or more than 63 between two dots");
+    }
+    ServerName::try_from(name)
+        .map_err(|_| "it is no host name: one has letters, digits, `-` and single dots")
 }

@@ -53,7 +53,9 @@ fn a_file_that_is_wrong_is_named_with_its_line_and_what_is_right() {
     client("--tls --tls-ca /").code(7).says("is a directory");
     client(&format!("--tls --tls-ca {empty}")).code(2).says("it is empty");
     client(&format!("--tls --tls-ca {}", one.key)).code(2).says("and no certificate");
-    client("--tls=a..b").code(2).says("is no host name");
+    client("--tls=a..b").code(2).says("cannot use --tls=a..b: it is no host name: ");
+    client(&format!("--tls={}", "a".repeat(64))).code(2).says("more than 63 between two dots");
+    client("--tls=b\u{fc}cher.example").code(2).says("write it as xn--...");
     // That of a variable that is not set.
     client("--tls=").code(2).says("cannot use --tls: its value is missing");
     client("--tls --tls-pin sha1//AAAA").code(2).says("only SHA-256 is supported");
