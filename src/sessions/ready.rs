@@ -15,6 +15,7 @@ use rustix::net::SendFlags;
 
 use super::core::NOTE_AFTER;
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 use crate::sockets::datagram::Reach;
 use crate::sockets::{Address, SocketOptions, datagram, first_target};
 use crate::sys::fd;
@@ -154,16 +155,21 @@ impl Readiness {
 /// Notifies the service manager, if there is one (sd_notify(3)): a path, or `@` and an abstract name.
 fn notify(word: &str) -> Result<(), Failure> {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
-    let address: Address = format!("unix:{}", name.to_string_lossy()).parse()?;
-    let (opened, _) = datagram::connect(
-        &first_target(&address)?,
-        None,
-        &SocketOptions::default(),
-        Reach::default(),
-    )?;
+    let name = name.to_string_lossy();
+    // Whoever did not set the variable has to learn of it, and not of an address that nobody has given.
+    send_word(&name, word).map_err(|failure| {
+        let target = format!("NOTIFY_SOCKET {name}");
+        Failure::new(Status::Local, Kind::Notify, "notify", target, &*failure.cause)
+    })
+}
+
+fn send_word(name: &str, word: &str) -> Result<(), Failure> {
+    let address: Address = format!("unix:{name}").parse()?;
+    let target = first_target(&address)?;
+    let (opened, _) =
+        datagram::connect(&target, None, &SocketOptions::default(), Reach::default())?;
     let sent = rustix::net::send(&opened.socket, word.as_bytes(), SendFlags::NOSIGNAL);
-    sent.map(|_| ())
-        .map_err(|error| Failure::io(Status::Local, "notify", "NOTIFY_SOCKET", &error.into()))
+    sent.map(|_| ()).map_err(|error| Failure::io(Status::Local, "send to", name, &error.into()))
 }
 
 /// What a command that is started in readiness has in its environment: the address, host and port

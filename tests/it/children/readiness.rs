@@ -128,7 +128,7 @@ fn a_service_manager_that_is_gone_is_a_warning() {
         })
         .run()
         .code(0);
-    ended.says("warning: cannot").says("/no/such/socket");
+    ended.says("warning: cannot notify NOTIFY_SOCKET /no/such/socket: no such file or directory");
 }
 
 /// The name of the second destination is looked up, while the socket to the first one is open.
