@@ -4,6 +4,7 @@
 //! Pure. The grammar is that of the crates `parse-size` and `humantime`; this file decides what a
 //! unit that is left out means, bounds the result and words the errors.
 
+use std::num::IntErrorKind;
 use std::time::Duration;
 
 /// The longest duration that is accepted, ten years: added to any `Instant` it cannot overflow.
@@ -72,8 +73,11 @@ pub fn parse_mode(text: &str) -> Result<u32, String> {
 /// # Errors
 /// What was wrong and what is right, as a sentence without the name of the option.
 pub fn parse_count(text: &str) -> Result<u64, String> {
-    match text.parse() {
+    match text.parse::<u64>() {
         Ok(count @ 1..) => Ok(count),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
+            Err(format!("{text:?} is too large"))
+        }
         _ => Err(format!("{text:?} is not a count: write a whole number, 1 or more")),
     }
 }
@@ -214,9 +218,11 @@ mod tests {
     #[test]
     fn a_count_is_a_whole_number_from_one_on() {
         assert_eq!(parse_count("1"), Ok(1));
-        for text in ["", "0", "-1", "x", "1.5", "99999999999999999999"] {
+        for text in ["", "0", "-1", "x", "1.5"] {
             assert!(parse_count(text).unwrap_err().contains("1 or more"), "{text}");
         }
+        let large = parse_count("99999999999999999999").unwrap_err();
+        assert_eq!(large, "\"99999999999999999999\" is too large");
     }
 
     #[test]

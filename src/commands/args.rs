@@ -161,6 +161,8 @@ impl FromStr for InputForm {
             Ok(form) => Ok(Self::Commands(form)),
             Err(_) => match text.parse() {
                 Ok(input) => Ok(Self::Messages(input)),
+                // The list of an unknown word goes on; what is wrong with a size is no list.
+                Err(wrong) if text.starts_with("fixed:") => Err(wrong),
                 Err(wrong) => Err(format!("{wrong}, commands or json")),
             },
         }

@@ -18,6 +18,7 @@ use clap::parser::ValueSource;
 use super::args::RunArgs;
 use super::launch;
 use super::names::Signalled;
+use super::rules::refuse;
 use super::usage::Audience;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
@@ -82,6 +83,10 @@ pub(super) fn read_text(text: &OsStr) -> Result<Bytes, Failure> {
     let fail = |what: &str, error: io::Error| Failure::io(Status::Local, "read", what, &error);
     match text.as_bytes().strip_prefix(b"@") {
         None => Ok(unescape(text.as_bytes()).into()),
+        Some(b"") => {
+            let cause = "the name of a file is missing behind it; \\x40 is an @ that is sent";
+            Err(refuse("@", cause))
+        }
         Some(b"-") => {
             let mut bytes = Vec::new();
             io::stdin().read_to_end(&mut bytes).map_err(|error| fail("stdin", error))?;

@@ -20,6 +20,7 @@ use super::stream::{self, CONNECT_TIMEOUT, InputUse, StreamArgs, program};
 use super::tls::{IdentityArgs, ServerTlsArgs, TrustArgs};
 use super::via::ViaArgs;
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 use crate::protocol::output::Output;
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::recording::Role;
@@ -29,7 +30,7 @@ use crate::sessions::{DataTo, StreamSession};
 #[cfg(feature = "tls")]
 use crate::sockets::dialogue::StarttlsProtocol;
 use crate::sockets::dialogue::proxy_header::HeaderVersion;
-use crate::sockets::{Address, OpenListener};
+use crate::sockets::{Address, AddressError, OpenListener};
 use crate::sys;
 use crate::threads;
 use crate::values::{parse_count, parse_duration, parse_nonzero_size, parse_threads};
@@ -273,8 +274,10 @@ fn greeting(args: &ServeArgs) -> Result<Option<Bytes>, Failure> {
 fn forward(args: &ServeArgs, address: &OsStr) -> Result<Route, Failure> {
     #[cfg(feature = "tls")]
     let address = upstream_by_tls(args).unwrap_or(address);
-    let address = Address::try_from(address)?;
-    address.check_connect()?;
+    // ADDR is an address as well: the option says which of them is wrong.
+    let bad = |error: AddressError| refuse("--forward", error.to_string()).kind(Kind::BadAddress);
+    let address = Address::try_from(address).map_err(bad)?;
+    address.check_connect().map_err(bad)?;
     if matches!(address, Address::Fd(_)) {
         return Err(refuse("--forward", "an inherited connection serves one client only"));
     }

@@ -15,6 +15,9 @@ use crate::values::{parse_duration, parse_nonzero_size};
 pub(super) const KEYS: &str =
     "rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl backlog user-timeout";
 
+/// What Linux takes (TCP_MIN_MSS, MAX_TCP_WINDOW); it answers EINVAL to the rest.
+const MSS: RangeInclusive<u32> = 88..=32_767;
+
 /// An option with its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Setting {
@@ -60,7 +63,7 @@ impl Setting {
             "sndbuf" => ("sndbuf", buffer(value).map(Self::SndBuf)),
             "dscp" => ("dscp", dscp(value).map(Self::Dscp)),
             "mark" => ("mark", mark(value).map(Self::Mark)),
-            "mss" => ("mss", number(value, 1..=65_535).map(Self::Mss)),
+            "mss" => ("mss", number(value, MSS).map(Self::Mss)),
             "keepalive" => ("keepalive", keepalive(value).map(Self::Keepalive)),
             "nodelay" => ("nodelay", switch(value).map(Self::NoDelay)),
             "reuseport" => ("reuseport", switch(value).map(Self::ReusePort)),
@@ -123,7 +126,6 @@ impl Setting {
             Self::Dscp(dscp) if is_v6 => socket.set_tclass_v6(u32::from(dscp) << 2),
             Self::Dscp(dscp) => socket.set_tos_v4(u32::from(dscp) << 2),
             Self::Mark(mark) => set_mark(socket, mark),
-            // Linux takes 88 to 32,767 (TCP_MIN_MSS, MAX_TCP_WINDOW), and else returns EINVAL.
             Self::Mss(mss) => socket.set_tcp_mss(mss),
             Self::Keepalive(Keepalive::Off) => socket.set_keepalive(false),
             Self::Keepalive(Keepalive::On) => socket.set_keepalive(true),
@@ -301,7 +303,7 @@ mod tests {
             ("dscp=64", "write 0 to 63, ef"),
             ("dscp=af44", "write 0 to 63, ef"),
             ("mark=-1", "write 0 to 4294967295"),
-            ("mss=0", "mss: \"0\" is not between 1 and 65535"),
+            ("mss=0", "mss: \"0\" is not between 88 and 32767"),
             ("keepalive=0", "1 to 32767 whole seconds"),
             ("keepalive=1500ms", "1 to 32767 whole seconds"),
             ("nodelay=maybe", "neither on nor off"),

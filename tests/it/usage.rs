@@ -179,6 +179,10 @@ fn a_bad_value_is_named_with_the_right_form() {
         ("tcp-connect --idle-timeout 11y 1", &["--idle-timeout", "too long", "10 years"]),
         ("tcp-serve --count 0 0", &["--count", "\"0\" is not a count", "1 or more"]),
         ("tcp-serve --conns -1 0", &["--conns", "\"-1\" is not a count", "1 or more"]),
+        ("tcp-serve --conns 99999999999999999999 0", &["\"99999999999999999999\" is too large"]),
+        ("tcp-connect --send @ 1", &["cannot use @: ", "the name of a file", "\\x40 is an @"]),
+        ("tcp-serve --forward h:0 0", &["cannot use --forward: port 0 cannot be connected to"]),
+        ("tcp-serve --forward h 0", &["cannot use --forward: \"h\" has no port"]),
         ("tcp-serve --max-clients many 0", &["--max-clients", "\"many\"", "1 or more"]),
         ("tcp-serve --slow wait 0", &["cannot use --slow wait: ", "kick, drop or block"]),
         ("tcp-connect --on-peer-close die 1", &["--on-peer-close die: ", "continue, exit"]),
@@ -187,6 +191,15 @@ fn a_bad_value_is_named_with_the_right_form() {
         ("completions tcsh", &["cannot use tcsh: ", "bash, zsh, fish"]),
         ("man tcp-listen", &["cannot use tcp-listen: ", "tcp-connect, tcp-serve"]),
     ]);
+}
+
+/// The size of a message is wrong, and not the word before it: no other words are offered.
+#[test]
+fn a_bad_size_of_input_is_answered_with_a_size_alone() {
+    for (value, words) in [("fixed:0", "N is at least 1\n"), ("fixed:x", "as in fixed:512\n")] {
+        let ended = wirecat(["tcp-connect", "--input", value, "1"]).run().code(2);
+        assert!(ended.stderr.contains(words), "{value}: {}", ended.stderr);
+    }
 }
 
 /// SPEC section 5: an unknown socket option is exit 2, and so is a value that it does not take.
@@ -198,6 +211,8 @@ fn a_bad_socket_option_is_named_with_the_right_ones() {
         ("tcp-connect -O ttl 1", &["\"ttl\" has no value", "KEY=VALUE"]),
         ("tcp-connect -O= 1", &["cannot use -O: \"\" has no value", "KEY=VALUE"]),
         ("tcp-connect -O ttl=300 1", &["\"300\"", "between 1 and 255"]),
+        ("tcp-connect -O mss=87 1", &["\"87\"", "between 88 and 32767"]),
+        ("tcp-connect -O mss=32768 1", &["\"32768\"", "between 88 and 32767"]),
         ("tcp-connect -O dscp=af99 1", &["\"af99\" is not a DSCP", "0 to 63, ef"]),
         ("tcp-connect -O nodelay=maybe 1", &["\"maybe\" is neither on nor off"]),
         ("tcp-connect -O rcvbuf=0 1", &["rcvbuf", "at least 1 byte"]),
