@@ -45,6 +45,8 @@ pub struct SendService {
     pub(super) patience: Option<Duration>,
     /// How often the first batch was sent once more.
     repeats: u64,
+    /// A port that was closed when all was last sent, while `--wait` lasts.
+    closed_port: Option<String>,
     /// The first answer was in the batch at hand.
     is_answered: bool,
     /// Everything has been sent.
@@ -75,6 +77,7 @@ impl SendService {
             answers: Answers::new(config.reply, now),
             patience: config.common.limits.wait,
             repeats: 0,
+            closed_port: None,
             is_answered: false,
             sent_all: false,
             drain: InputDrain::default(),
@@ -88,6 +91,7 @@ impl SendService {
             context.arm(timers::RESEND, RESEND);
         }
         if self.batch.is_loaded() {
+            self.closed_port = None;
             self.batch.rewind();
             self.pump(context);
         } else if self.prober.is_some() {
@@ -158,6 +162,8 @@ impl SendService {
         if self.patience.is_none() || !self.answers.is_empty() {
             context.core.fail(context.pool, &self.failure(at, error));
             self.batch.give_up(at);
+        } else {
+            self.closed_port = Some(self.batch.title(at).to_owned());
         }
     }
 
@@ -322,11 +328,15 @@ impl DatagramService for SendService {
         self.why_not_open().or_else(|| {
             let patience = humantime::format_duration(self.patience?);
             let cause = match self.repeats {
-                0 => return None,
+                0 if self.closed_port.is_none() => return None,
+                0 => format!("none within {patience}"),
                 more => format!("none within {patience}, though it was sent {} times", more + 1),
             };
             let (status, kind) = (Status::Timeout, Kind::Timeout);
-            Some(Failure::new(status, kind, "receive", "an answer", cause))
+            let failure = Failure::new(status, kind, "receive", "an answer", cause);
+            let closed = self.closed_port.as_ref();
+            let fix = closed.map(|to| format!("{to} refuses them: nothing listens there"));
+            Some(failure.maybe_fix(fix.as_deref()))
         })
     }
 

@@ -30,6 +30,20 @@ fn a_listener_that_comes_up_later_is_reached() {
     }
 }
 
+/// The kernel of this machine knows that nothing listens, and a person who waits wants to.
+#[test]
+fn a_port_that_stays_closed_is_named_at_the_end() {
+    let address = format!("127.0.0.1:{}", ClosedPort::new().port);
+    for wait in ["300ms", "2500ms"] {
+        let ended = wirecat(["udp-send", "--wait", wait, "--send", "x", &address]).run().code(124);
+        ended.says(&format!("({address} refuses them: nothing listens there)"));
+    }
+    let peer = socket();
+    let address = peer.local_addr().unwrap().to_string();
+    let ended = wirecat(["udp-send", "--wait", "300ms", "--send", "x", &address]).run().code(124);
+    assert!(!ended.stderr.contains("refuses"), "{}", ended.stderr);
+}
+
 #[test]
 fn an_unanswered_message_is_sent_again_once_a_second() {
     let peer = socket();
