@@ -1,7 +1,7 @@
 //! Pipes of the kernel, through which a link moves bytes from a socket that this process never sees.
 //!
 //! ```text
-//!                 fill: up to the high mark of the sink
+//!                 fill: up to the high mark of the sink; of a file, what fits
 //! free, empty ──────────────────────────────────────────> held behind the queue of a sink
 //!      ^                                                      │
 //!      └── all is written, or read out: the sink closes, ─────┘

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{ChannelExtras, Link, Mover, is_refusal};
+use super::{ChannelExtras, FILE_MARKS, Link, Mover, is_refusal};
 use crate::event_loop::channel::Channel;
 use crate::event_loop::event::SendOutcome;
 use crate::event_loop::id::Id;
@@ -59,6 +59,14 @@ impl Channel {
             (KernelEnd::Socket(_) | KernelEnd::ChildSocket(_), _) => Some(true),
             // A file is read in large pieces: sendfile(2) makes pages of 4 KiB of it.
             (KernelEnd::File(_), _) => None,
+        }
+    }
+
+    /// How much goes into a pipe for it. What a file or the null device gets does not wait there.
+    pub(super) fn most_at_once(&self) -> usize {
+        match self.transport.kernel_end() {
+            Some(KernelEnd::File(_)) => self.high_mark().saturating_mul(FILE_MARKS),
+            _ => self.high_mark(),
         }
     }
 

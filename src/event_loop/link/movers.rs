@@ -231,7 +231,7 @@ impl Pool {
     /// From a socket into a pipe of the kernel, and out of it.
     fn splice_through_pipe(&mut self, from: Id, to: Id) -> Spliced {
         let now = self.now;
-        let most = self.channel(to).map_or(0, Channel::high_mark);
+        let most = self.channel(to).map_or(0, Channel::most_at_once);
         let mut pipe = match self.pipes.take() {
             Ok(Some(pipe)) => pipe,
             Ok(None) => return Spliced::Unclear,

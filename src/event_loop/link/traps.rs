@@ -35,6 +35,19 @@ impl Transport for FileSink {
 }
 
 #[test]
+fn a_file_for_which_nothing_waits_gets_more_at_once_than_a_socket() {
+    let (mut event_loop, [_, socket], _far) = linked(Ends::Sockets);
+    let sink = Box::new(FileSink(tempfile::tempfile().unwrap()));
+    let pool = event_loop.pool();
+    let file = pool.add_channel(sink, Directions::Write).unwrap();
+    for (mark, most) in [(256 * 1024, 1024 * 1024), (1000, 4000), (usize::MAX, usize::MAX)] {
+        [socket, file].into_iter().for_each(|id| pool.set_high_mark(id, mark));
+        let at_once = |id| pool.channel(id).unwrap().most_at_once();
+        assert_eq!((at_once(socket), at_once(file)), (mark, most));
+    }
+}
+
+#[test]
 fn a_peer_that_resets_leaves_what_is_in_the_pipe_unsent() {
     for ends in [Ends::Sockets, Ends::Copied, Ends::ChildToSocket] {
         let (mut event_loop, [from, to], far) = linked(ends);
