@@ -28,6 +28,16 @@ use super::facts::Facts;
 /// | epoll edge-triggered, recvmsg, and no second one | 13.8 |
 /// | recvfrom that waits, no poll | 12.2 |
 ///
+/// Nor is there anything for less to find it out with, where this takes 14.5 and level-triggered 13.9 (the
+/// same, medians of 7, beside other work):
+///
+/// | in place of recvmsg | |
+/// |---|---|
+/// | recvfrom, both times: it has no control messages, which the options here need (UDP_GRO, SO_RXQ_OVFL) | 13.9 |
+/// | recvmsg without memory for control messages | 14.5 |
+/// | recvfrom with MSG_PEEK for nothing, the second time: one call more where something is there | 14.3 |
+/// | poll(2), or FIONREAD, the second time: the same | 14.4, 14.5 |
+///
 /// `echo` and `echo --ping` take 15.7, sockperf 15.1 in epoll and 12.1 in recvfrom(2), which can watch one
 /// socket. Level-triggered, a socket that is paused would be reported without end.
 const SINGLE: usize = 2;
