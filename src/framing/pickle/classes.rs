@@ -4,7 +4,10 @@
 //! Nothing is called: the arguments that CPython's pickler writes are read, checked and written
 //! down, and what it does not write is refused.
 
-use data_encoding::HEXLOWER_PERMISSIVE;
+use std::borrow::Cow;
+use std::ops::Range;
+
+use data_encoding::HEXLOWER;
 
 use super::encoder::Parser;
 use super::reader::Leaf;
@@ -13,64 +16,54 @@ use super::tree::{NodeKind, Tree, Value};
 use super::writer::Writer;
 use super::{FLOAT, PickleError, malformed, number, refused, stamp};
 
-/// What is called to make what has no opcode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Function {
-    Encode,
-    /// What protocols 0 and 1 make an instance with, and its second argument.
-    Reconstructor,
-    Object,
-    Make(NodeKind),
-}
+/// What is called to make what has no opcode: its module, its name, what it makes, and how many
+/// arguments an instance has. A UUID is not called: it is made empty and filled.
+type FunctionRow = (&'static str, &'static str, NodeKind, Range<usize>);
 
-/// Each function by its module and name.
-const FUNCTIONS: [(&str, &str, Function); 16] = [
-    ("_codecs", "encode", Function::Encode),
-    ("builtins", "bytes", Function::Make(NodeKind::Bytes)),
-    ("builtins", "bytearray", Function::Make(NodeKind::Bytearray)),
-    ("builtins", "set", Function::Make(NodeKind::Set)),
-    ("builtins", "frozenset", Function::Make(NodeKind::Frozenset)),
-    ("builtins", "complex", Function::Make(NodeKind::Complex)),
-    ("builtins", "object", Function::Object),
-    ("copyreg", "_reconstructor", Function::Reconstructor),
-    ("datetime", "datetime", Function::Make(NodeKind::Datetime)),
-    ("datetime", "date", Function::Make(NodeKind::Date)),
-    ("datetime", "time", Function::Make(NodeKind::Time)),
-    ("datetime", "timedelta", Function::Make(NodeKind::Timedelta)),
-    ("datetime", "timezone", Function::Make(NodeKind::Timezone)),
-    ("decimal", "Decimal", Function::Make(NodeKind::Decimal)),
-    ("uuid", "UUID", Function::Make(NodeKind::Uuid)),
-    ("collections", "OrderedDict", Function::Make(NodeKind::OrderedDict)),
+const FUNCTIONS: [FunctionRow; 16] = [
+    ("_codecs", "encode", NodeKind::Latin1, NONE),
+    ("builtins", "bytes", NodeKind::Bytes, NONE),
+    ("builtins", "bytearray", NodeKind::Bytearray, NONE),
+    ("builtins", "set", NodeKind::Set, NONE),
+    ("builtins", "frozenset", NodeKind::Frozenset, NONE),
+    ("builtins", "complex", NodeKind::Complex, 2..3),
+    ("builtins", "object", NodeKind::ObjectClass, NONE),
+    ("copyreg", "_reconstructor", NodeKind::Reconstructor, NONE),
+    ("datetime", "datetime", NodeKind::Datetime, 1..3),
+    ("datetime", "date", NodeKind::Date, 1..2),
+    ("datetime", "time", NodeKind::Time, 1..3),
+    ("datetime", "timedelta", NodeKind::Timedelta, 3..4),
+    ("datetime", "timezone", NodeKind::Timezone, 1..3),
+    ("decimal", "Decimal", NodeKind::Decimal, 1..2),
+    ("uuid", "UUID", NodeKind::Uuid, NONE),
+    ("collections", "OrderedDict", NodeKind::OrderedDict, 0..1),
 ];
+const NONE: Range<usize> = 0..0;
 
-/// The row of a function.
-pub(super) fn find(module: &[u8], name: &[u8]) -> Option<usize> {
+/// A function by its name.
+pub(super) fn find(module: &[u8], name: &[u8]) -> Option<Value> {
     // As Python 2 calls them.
     let module = match module {
         b"__builtin__" => &b"builtins"[..],
         b"copy_reg" => b"copyreg",
         other => other,
     };
-    let row =
-        |(of, called, _): &(&str, &str, _)| (of.as_bytes(), called.as_bytes()) == (module, name);
-    FUNCTIONS.iter().position(row)
+    let is_it = |row: &FunctionRow| (row.0.as_bytes(), row.1.as_bytes()) == (module, name);
+    FUNCTIONS.iter().position(is_it).map(Value::function)
 }
 
-pub(super) fn function(row: usize) -> Option<Function> {
-    FUNCTIONS.get(row).map(|(.., function)| *function)
+/// What a function makes; `None` for any other value.
+pub(super) fn function(value: Value) -> Option<NodeKind> {
+    FUNCTIONS.get(value.row()?).map(|row| row.2)
 }
 
-/// Whether a pickle calls a class with so many arguments. A UUID is not called: it is made empty and
-/// filled.
+/// Whether a pickle calls a class with so many arguments.
 pub(super) fn takes(class: NodeKind, count: usize) -> bool {
-    match class {
-        NodeKind::Datetime | NodeKind::Time | NodeKind::Timezone => (1..=2).contains(&count),
-        NodeKind::Date | NodeKind::Decimal => count == 1,
-        NodeKind::Complex => count == 2,
-        NodeKind::Timedelta => count == 3,
-        NodeKind::OrderedDict => count == 0,
-        _ => false,
-    }
+    row(class).is_some_and(|row| row.3.contains(&count))
+}
+
+fn row(class: NodeKind) -> Option<&'static FunctionRow> {
+    FUNCTIONS.iter().find(|row| row.2 == class)
 }
 
 /// Appends the opcode that names a class.
@@ -83,8 +76,7 @@ pub(super) fn import(class: NodeKind, out: &mut Vec<u8>) {
 
 /// The module and the name of a class.
 fn named(class: NodeKind) -> (&'static str, &'static str) {
-    let row = FUNCTIONS.iter().find(|(.., made)| *made == Function::Make(class));
-    row.map_or(("", ""), |(module, name, _)| (module, name))
+    row(class).map_or(("", ""), |row| (row.0, row.1))
 }
 
 /// The longest text of a decimal, as of an integer.
@@ -101,84 +93,63 @@ impl Writer<'_> {
             return refused("a timezone outside of a datetime");
         }
         self.tag(class);
-        if contents(&self.tree, class, value, &mut self.written.out)?.is_none() {
-            return malformed(format!("a malformed {}", named(class).1));
-        }
-        self.written.out.push(b'}');
-        Ok(())
+        let (tree, out) = (&self.tree, &mut self.written.out);
+        let (open, close) = if class == NodeKind::Complex { ("[", "]}") } else { ("\"", "\"}") };
+        out.extend_from_slice(open.as_bytes());
+        let written = match (class, tree.members(value)) {
+            (NodeKind::Complex, &[real, imaginary]) => complex(tree, real, imaginary, out),
+            (NodeKind::Decimal, &[digits]) => {
+                // No pickler escapes one.
+                let text = tree.name(digits).filter(|text| is_decimal(text));
+                text.map(|text| out.extend_from_slice(text))
+            }
+            (NodeKind::Uuid, state) => uuid(tree, state).map(|number| write_uuid(number, out)),
+            (NodeKind::Timedelta, _) => {
+                timedelta(tree, value).map(|delta| stamp::write_delta(delta, out))
+            }
+            (_, [state, timezone @ ..]) => {
+                let state = state_of(tree, *state, stamp::width(class))?;
+                let written = state.and_then(|state| stamp::write(&state, out));
+                match timezone.first().filter(|_| written.is_some()) {
+                    Some(timezone) => stamp::write_offset(offset(tree, *timezone)?, out),
+                    None => written,
+                }
+            }
+            _ => None,
+        };
+        out.extend_from_slice(close.as_bytes());
+        written.map_or_else(|| malformed(format!("a malformed {}", named(class).1)), Ok)
     }
 }
 
-/// Appends what an instance is made of; `None` where its class refuses that.
-fn contents(
-    tree: &Tree<'_>,
-    class: NodeKind,
-    value: Value,
-    out: &mut Vec<u8>,
-) -> Result<Option<()>, PickleError> {
-    let start = out.len();
-    out.push(b'"');
-    match (class, tree.members(value)) {
-        (NodeKind::Complex, &[real, imaginary]) => {
-            let (Leaf::Float(real), Leaf::Float(imaginary)) =
-                (tree.leaf(real)?, tree.leaf(imaginary)?)
-            else {
-                return Ok(None);
-            };
-            out.truncate(start);
-            out.push(b'[');
-            number::write_float(real, out);
-            out.push(b',');
-            number::write_float(imaginary, out);
-            out.push(b']');
-            return Ok(Some(()));
-        }
-        (NodeKind::Decimal, &[digits]) => {
-            // No pickler escapes one.
-            let Some(text) = tree.name(digits).filter(|text| is_decimal(text)) else {
-                return Ok(None);
-            };
-            out.extend_from_slice(text);
-        }
-        (NodeKind::Uuid, state) => {
-            let Some(number) = uuid(tree, state) else { return Ok(None) };
-            let digits = HEXLOWER_PERMISSIVE.encode(&number.to_be_bytes());
-            let mut rest = digits.as_bytes();
-            for (at, len) in UUID_GROUPS.into_iter().enumerate() {
-                let (group, behind) = rest.split_at_checked(len).unwrap_or_default();
-                out.extend_from_slice(if at == 0 { b"" } else { b"-" });
-                out.extend_from_slice(group);
-                rest = behind;
-            }
-        }
-        (NodeKind::Timedelta, _) => match timedelta(tree, value) {
-            Some(delta) => stamp::write_delta(delta, out),
-            None => return Ok(None),
-        },
-        (_, [state, timezone @ ..]) => {
-            let kind = tree.kind(*state);
-            if !matches!(kind, NodeKind::Bytes | NodeKind::Latin1) && !tree.is_text(*state) {
-                return Ok(None);
-            }
-            let (mut spelled, is_latin1) = tree.octets(*state);
-            let state = spelled.take(8 * stamp::width(class))?;
-            let latin1 = is_latin1.then(|| text::latin1(&state)).transpose()?;
-            let state = latin1.as_deref().unwrap_or(&state);
-            let fits = state.len() == stamp::width(class) && spelled.raw.is_empty();
-            if !fits || stamp::write(state, out).is_none() {
-                return Ok(None);
-            }
-            if let Some(timezone) = timezone.first() {
-                let offset = offset(tree, *timezone)?;
-                if stamp::write_offset(offset, out).is_none() {
-                    return Ok(None);
-                }
-            }
-        }
-        _ => return Ok(None),
+fn complex(tree: &Tree<'_>, real: Value, imaginary: Value, out: &mut Vec<u8>) -> Option<()> {
+    let (Ok(Leaf::Float(real)), Ok(Leaf::Float(imaginary))) =
+        (tree.leaf(real), tree.leaf(imaginary))
+    else {
+        return None;
+    };
+    number::write_float(real, out);
+    out.push(b',');
+    number::write_float(imaginary, out);
+    Some(())
+}
+
+/// The bytes that a date or time is pickled as, if they are so many.
+fn state_of<'a>(
+    tree: &Tree<'a>,
+    state: Value,
+    width: usize,
+) -> Result<Option<Cow<'a, [u8]>>, PickleError> {
+    let is_bytes = matches!(tree.kind(state), NodeKind::Bytes | NodeKind::Latin1);
+    if !is_bytes && !tree.is_text(state) {
+        return Ok(None);
     }
-    out.push(b'"');
-    Ok(Some(()))
+    let (mut spelled, is_latin1) = tree.octets(state);
+    let mut bytes = spelled.take(8 * width)?;
+    if is_latin1 {
+        bytes = Cow::Owned(text::latin1(&bytes)?);
+    }
+    Ok(Some(bytes).filter(|bytes| bytes.len() == width && spelled.raw.is_empty()))
 }
 
 /// The offset of a timezone, whose name is not kept: Python does not compare it either.
@@ -220,14 +191,23 @@ fn uuid(tree: &Tree<'_>, state: &[Value]) -> Option<u128> {
     match tree.leaf(number).ok()? {
         Leaf::Int(int) => u128::try_from(int).ok(),
         Leaf::Digits(text) => text.parse().ok(),
-        // Two's complement: the highest bit is the sign.
-        Leaf::Long(bytes) if bytes.last().is_none_or(|last| last & 0x80 == 0) => {
-            let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
-            let mut wide = [0; size_of::<u128>()];
-            wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
-            Some(u128::from_le_bytes(wide))
-        }
+        // With room for the sign.
+        Leaf::Long(bytes) => match number::widen::<17>(bytes)? {
+            [bytes @ .., 0] => Some(u128::from_le_bytes(bytes)),
+            _ => None,
+        },
         _ => None,
+    }
+}
+
+fn write_uuid(number: u128, out: &mut Vec<u8>) {
+    let digits = HEXLOWER.encode(&number.to_be_bytes());
+    let mut rest = digits.as_str();
+    for (at, len) in UUID_GROUPS.into_iter().enumerate() {
+        let (group, behind) = rest.split_at_checked(len).unwrap_or_default();
+        out.extend_from_slice(if at == 0 { b"" } else { b"-" });
+        out.extend_from_slice(group.as_bytes());
+        rest = behind;
     }
 }
 
@@ -280,20 +260,16 @@ impl Parser<'_, '_> {
 
 /// Appends what makes a UUID empty and fills it, behind its class.
 fn encode_uuid(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let mut digits = [0; 32];
-    let mut groups = text.split(|byte| *byte == b'-');
-    let mut rest = digits.as_mut_slice();
-    for len in UUID_GROUPS {
-        let group = groups.next().filter(|group| group.len() == len)?;
-        let (place, behind) = rest.split_at_mut_checked(len)?;
-        place.copy_from_slice(group);
-        rest = behind;
+    if !text.split(|byte| *byte == b'-').map(<[u8]>::len).eq(UUID_GROUPS) {
+        return None;
     }
-    let mut bytes = HEXLOWER_PERMISSIVE.decode(&digits).ok().filter(|_| groups.next().is_none())?;
-    bytes.reverse();
+    let mut digits = text.iter().filter(|byte| **byte != b'-');
+    let number = digits.try_fold(0, |number, digit| {
+        Some(number << 4 | u128::from(char::from(*digit).to_digit(16)?))
+    })?;
     // LONG1 of 17 bytes, the last of which is the sign (PEP 307).
     out.extend_from_slice(b")\x81}\x8c\x03int\x8a\x11");
-    out.extend_from_slice(&bytes);
+    out.extend_from_slice(&number.to_le_bytes());
     out.extend_from_slice(b"\0sb");
     Some(())
 }

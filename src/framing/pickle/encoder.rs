@@ -10,7 +10,7 @@ mod strings;
 use super::classes;
 use super::text::take;
 use super::tree::NodeKind;
-use super::{FLOAT, INT, MAX_DEPTH, PickleError, TAGS, number};
+use super::{FLOAT, INT, MAX_DEPTH, TAGS, number};
 use strings::{ByteClass, LongString, StringPlace};
 
 /// A pickle in the making.
@@ -247,7 +247,7 @@ impl<'a> Parser<'a, '_> {
             return self.float_number();
         }
         self.rest = rest;
-        self.int(std::str::from_utf8(text).unwrap_or_default())
+        self.int(text)
     }
 
     /// Encodes a number as a float, also an integer.
@@ -271,10 +271,8 @@ impl<'a> Parser<'a, '_> {
         self.rest.split_at(len)
     }
 
-    fn int(&mut self, digits: &str) -> Result<(), String> {
-        number::encode_int(digits, self.out).or_else(|error| match error {
-            PickleError::Malformed(what) | PickleError::Unsafe(what) => self.fail(&what),
-        })
+    fn int(&mut self, digits: &[u8]) -> Result<(), String> {
+        number::encode_int(digits, self.out).or_else(|what| self.fail(&what))
     }
 
     pub(super) fn text(&mut self, text: &[u8]) {
@@ -329,8 +327,7 @@ impl<'a> Parser<'a, '_> {
     pub(super) fn tagged(&mut self, tag: &[u8]) -> Result<(), String> {
         if tag == INT.as_bytes() {
             let text = self.short_string()?;
-            // What is no UTF-8 is no digit.
-            return self.int(std::str::from_utf8(&text).unwrap_or("?"));
+            return self.int(&text);
         }
         if tag != FLOAT.as_bytes() {
             return self.unknown_tag();

@@ -4,7 +4,7 @@
 //! stand for data are not made either: each name and its arguments are compared with those that
 //! CPython's pickler writes, and what they stand for is put in their place.
 
-use super::classes::{self, Function};
+use super::classes;
 use super::reader::{Leaf, Reader};
 use super::tree::{NodeKind, Tree, Value};
 use super::{PickleError, malformed, refused};
@@ -122,7 +122,7 @@ impl Machine<'_> {
             0x81 => self.instantiate()?,
             b'b' => {
                 let (state, below) = (self.pop()?, self.pop()?);
-                if !self.tree.fill(below, state)? {
+                if !self.tree.fill(below, state) {
                     return refused(BUILDS);
                 }
                 self.state.stack.push(below);
@@ -160,15 +160,20 @@ impl Machine<'_> {
     }
 
     fn group(&mut self, opcode: u8) -> Result<(), PickleError> {
-        let (kind, from) = match opcode {
-            b'l' | b'e' => (NodeKind::List, self.mark()?),
-            b'd' | b'u' => (NodeKind::Dict, self.mark()?),
-            b't' => (NodeKind::Tuple, self.mark()?),
-            0x90 => (NodeKind::Set, self.mark()?),
-            0x91 => (NodeKind::Frozenset, self.mark()?),
-            0x85..=0x87 => (NodeKind::Tuple, self.below_top(usize::from(opcode - 0x84))?),
-            b'a' => (NodeKind::List, self.below_top(1)?),
-            b's' => (NodeKind::Dict, self.below_top(2)?),
+        use NodeKind::{Frozenset, List, Object, Set, Tuple};
+        // A group of which kind, of how many values if not of those above the mark, and whether they
+        // go into the one below them.
+        let (kind, count, grows) = match opcode {
+            b'l' => (List, None, false),
+            b'e' => (List, None, true),
+            b'a' => (List, Some(1), true),
+            b'd' => (Object, None, false),
+            b'u' => (Object, None, true),
+            b's' => (Object, Some(2), true),
+            b't' => (Tuple, None, false),
+            0x85..=0x87 => (Tuple, Some(usize::from(opcode - 0x84)), false),
+            0x90 => (Set, None, true),
+            0x91 => (Frozenset, None, false),
             b'P' | b'Q' => return refused("it refers to an object outside of it"),
             b'i' | b'o' | 0x92 => return refused(BUILDS),
             // EXT1, EXT2, EXT4: each program fills the registry of extensions on its own (PEP 307).
@@ -177,10 +182,13 @@ impl Machine<'_> {
             0x97 | 0x98 => return malformed("it lacks a buffer outside of it"),
             _ => return malformed(format!("unknown opcode 0x{opcode:02x}")),
         };
-        let group = if matches!(opcode, b'a' | b'e' | b's' | b'u' | 0x90) {
-            // An index beyond the stack stands for what lies below the mark.
+        let from = match count {
+            Some(count) => self.below_top(count)?,
+            None => self.mark()?,
+        };
+        let group = if grows {
             let below = from.checked_sub(1).filter(|below| *below >= self.floor());
-            let group = self.promote(below.unwrap_or(usize::MAX))?;
+            let group = below.map_or_else(underflow, |below| self.promote(below))?;
             self.tree.extend(kind, group, self.state.stack.get(from..).unwrap_or_default())?;
             None
         } else {
@@ -232,92 +240,75 @@ impl Machine<'_> {
     fn import(&mut self, module: &[u8], name: &[u8]) -> Result<(), PickleError> {
         // Python would import the module and, with `R`, call what is named, such as `os.system`:
         // only names that stand for data pass.
-        let Some(row) = classes::find(module, name) else {
+        let Some(function) = classes::find(module, name) else {
             // A name may be as long as the pickle, and hold anything.
             let show = |bytes: &[u8]| {
                 bytes.get(..bytes.len().min(40)).unwrap_or_default().escape_ascii().to_string()
             };
             return refused(format!("it asks for {}.{}", show(module), show(name)));
         };
-        self.state.stack.push(Value::function(row));
+        self.state.stack.push(function);
         Ok(())
     }
 
     /// Replaces a function and its arguments by what the call stands for.
     fn call(&mut self) -> Result<(), PickleError> {
-        use NodeKind::{Bytearray, Bytes, Frozenset, FrozensetOf, Latin1, List, Set, SetOf, Uuid};
         let (arguments, called) = (self.pop()?, self.pop()?);
-        let Some(function) = Self::function(called) else {
+        let Some(function) = classes::function(called) else {
             return malformed("it calls what cannot be called");
         };
         if self.tree.kind(arguments) != NodeKind::Tuple {
             return malformed("arguments that are not a tuple");
         }
-        let arguments = self.tree.members(arguments);
-        let arguments = arguments.get(..arguments.len().min(4)).unwrap_or_default().to_vec();
-        let first = arguments.first().map(|first| self.tree.kind(*first));
+        let value = self.made(function, arguments)?;
+        self.state.stack.push(value);
+        Ok(())
+    }
+
+    fn made(&mut self, function: NodeKind, arguments: Value) -> Result<Value, PickleError> {
+        use NodeKind::{
+            Bytearray, Bytes, Frozenset, Latin1, List, Reconstructor, Set, SetOf, Uuid,
+        };
         let tree = &mut self.tree;
-        // Python 3 writes `_codecs.encode` for bytes, and Python 2 a bytearray of a unicode string:
-        // the characters up to U+00FF stand for the bytes.
-        let value = match (function, arguments.as_slice()) {
-            (Function::Make(kind @ (Bytes | Bytearray | Set | Frozenset)), []) => {
-                tree.make(kind, &[])?
+        match (function, tree.members(arguments)) {
+            (Bytes | Bytearray | Set | Frozenset, []) => tree.make(function, &[]),
+            (Bytearray, &[bytes]) if matches!(tree.kind(bytes), Bytes | Latin1) => {
+                Ok(tree.share(Bytearray, arguments))
             }
-            (Function::Make(Bytearray), [_]) if matches!(first, Some(Bytes | Latin1)) => {
-                tree.make(Bytearray, &arguments)?
-            }
-            (Function::Make(Set), &[list]) if first == Some(List) => tree.set_of(SetOf, list)?,
-            (Function::Make(Frozenset), &[list]) if first == Some(List) => {
-                tree.set_of(FrozensetOf, list)?
-            }
-            (Function::Encode | Function::Make(Bytearray), &[text, codec])
-                if tree.is_text(text) =>
-            {
+            (Set, &[list]) if tree.kind(list) == List => tree.set_of(SetOf, list),
+            (Frozenset, &[list]) if tree.kind(list) == List => tree.set_of(Frozenset, list),
+            // Python 3 writes `_codecs.encode` for bytes, and Python 2 a bytearray of a unicode
+            // string: the characters up to U+00FF stand for the bytes.
+            (Latin1 | Bytearray, &[text, codec]) if tree.is_text(text) => {
                 match tree.name(codec) {
                     Some(b"latin1" | b"latin-1") => {}
                     Some(_) => return foreign_arguments(),
                     None => return malformed("a name that is not text"),
                 }
                 let bytes = tree.make(Latin1, &[text])?;
-                match function {
-                    Function::Encode => bytes,
-                    _ => tree.make(Bytearray, &[bytes])?,
-                }
+                if function == Latin1 { Ok(bytes) } else { tree.make(Bytearray, &[bytes]) }
             }
-            (Function::Make(kind), arguments) if classes::takes(kind, arguments.len()) => {
-                let value = tree.make(kind, arguments)?;
-                if kind == NodeKind::Decimal
-                    && arguments.iter().any(|text| tree.is_signaling(*text))
-                {
-                    tree.forbid_hashing(value);
-                }
-                value
-            }
-            (Function::Reconstructor, &[class, object, none]) => {
-                let functions = [class, object].map(Self::function);
-                let is_none = matches!(self.tree.leaf(none), Ok(Leaf::Word("null")));
-                if !is_none || functions != [Some(Function::Make(Uuid)), Some(Function::Object)] {
+            (Reconstructor, &[class, object, none]) => {
+                let functions = [class, object].map(classes::function);
+                let is_none = matches!(tree.leaf(none), Ok(Leaf::Word("null")));
+                if !is_none || functions != [Some(Uuid), Some(NodeKind::ObjectClass)] {
                     return foreign_arguments();
                 }
-                self.tree.make(Uuid, &[])?
+                tree.make(Uuid, &[])
             }
-            _ => return foreign_arguments(),
-        };
-        self.state.stack.push(value);
-        Ok(())
-    }
-
-    fn function(value: Value) -> Option<Function> {
-        classes::function(value.row()?)
+            (class, arguments_of) if classes::takes(class, arguments_of.len()) => {
+                Ok(tree.share(class, arguments))
+            }
+            _ => foreign_arguments(),
+        }
     }
 
     /// Puts an empty UUID in the place of its class and no arguments.
     fn instantiate(&mut self) -> Result<(), PickleError> {
         let (arguments, class) = (self.pop()?, self.pop()?);
-        let is_uuid = Self::function(class) == Some(Function::Make(NodeKind::Uuid));
-        let has_none =
+        let is_empty =
             self.tree.kind(arguments) == NodeKind::Tuple && self.tree.members(arguments).is_empty();
-        if !is_uuid || !has_none {
+        if !is_empty || classes::function(class) != Some(NodeKind::Uuid) {
             return refused(BUILDS);
         }
         let value = self.tree.make(NodeKind::Uuid, &[])?;

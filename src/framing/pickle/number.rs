@@ -1,6 +1,9 @@
 //! Numbers as JSON, and the integers and floats of JSON as opcodes.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use serde_core::de::IgnoredAny;
 
 use super::{FLOAT, INT, PickleError, malformed};
 
@@ -19,24 +22,24 @@ const CHUNK: u64 = 10_u64.pow(DIGITS as u32);
 /// 2^128 / CHUNK - 2^64, rounded down.
 const RECIPROCAL: u64 = (u128::MAX / CHUNK as u128 - (1 << 64)) as u64;
 
-fn too_long<T>() -> Result<T, PickleError> {
-    malformed(format!("an integer of more than {MAX_DIGITS} digits"))
+fn too_long<T>() -> Result<T, String> {
+    Err(format!("an integer of more than {MAX_DIGITS} digits"))
 }
 
 /// The bytes of an integer, if they are not too many.
-pub(super) fn check_long(bytes: &[u8]) -> Result<&[u8], PickleError> {
+pub(super) fn check_long(bytes: &[u8]) -> Result<&[u8], String> {
     if bytes.len() <= MAX_BYTES { Ok(bytes) } else { too_long() }
 }
 
 /// Digits with or without a sign.
-pub(super) fn digits(line: &[u8]) -> Result<&str, PickleError> {
+pub(super) fn digits(line: &[u8]) -> Result<&str, String> {
     let text = std::str::from_utf8(line).unwrap_or_default();
     let (_, bare) = split_sign(text);
     if bare.len() > MAX_DIGITS {
         return too_long();
     }
     if bare.is_empty() || !bare.bytes().all(|byte| byte.is_ascii_digit()) {
-        return malformed("a malformed number");
+        return Err("a malformed number".to_owned());
     }
     Ok(text)
 }
@@ -96,29 +99,33 @@ pub(super) fn write_digits(text: &str, out: &mut Vec<u8>) {
 /// The same for two's complement; returns what that cost, in bytes that could have been written
 /// meanwhile.
 pub(super) fn write_long(bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, PickleError> {
-    let is_negative = bytes.last().is_some_and(|last| last & 0x80 != 0);
-    let fill = if is_negative { 0xff } else { 0 };
-    if bytes.len() <= size_of::<i128>() {
-        let mut wide = [fill; size_of::<i128>()];
-        wide.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    if let Some(wide) = widen(bytes) {
         write_int(i128::from_le_bytes(wide), out);
-    } else {
-        let limb = |bytes: &[u8]| {
-            (0..8).rev().fold(0, |limb, at| limb << 8 | u64::from(*bytes.get(at).unwrap_or(&fill)))
-        };
-        let mut limbs: Vec<u64> = bytes.chunks(8).map(limb).collect();
-        if is_negative {
-            negate(&mut limbs);
-        }
-        let mut chunks = to_chunks(limbs);
-        let mut text = if is_negative { b"-".to_vec() } else { Vec::new() };
-        write(chunks.pop().unwrap_or_default(), &mut text);
-        for chunk in chunks.iter().rev() {
-            let _ = write!(text, "{chunk:0DIGITS$}");
-        }
-        write_digits(digits(&text)?, out);
+        return Ok(0);
     }
+    let (mut bytes, mut text) = (bytes.to_vec(), String::new());
+    if is_negative(&bytes) {
+        negate(&mut bytes);
+        text.push('-');
+    }
+    let limb = |bytes: &[u8]| bytes.iter().rev().fold(0, |limb, byte| limb << 8 | u64::from(*byte));
+    let chunks = convert(bytes.chunks(8).rev().map(limb), divide);
+    for chunk in chunks.iter().rev() {
+        let _ = write!(text, "{chunk:0DIGITS$}");
+    }
+    write_digits(digits(text.as_bytes()).or_else(malformed)?, out);
     Ok(bytes.len() * bytes.len() / 64)
+}
+
+fn is_negative(bytes: &[u8]) -> bool {
+    bytes.last().is_some_and(|last| last & 0x80 != 0)
+}
+
+/// Two's complement of this width, if the number is no wider.
+pub(super) fn widen<const WIDTH: usize>(bytes: &[u8]) -> Option<[u8; WIDTH]> {
+    let mut wide = [if is_negative(bytes) { 0xff } else { 0 }; WIDTH];
+    wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(wide)
 }
 
 /// An integer as it is mostly written, with up to 18 digits.
@@ -132,42 +139,26 @@ pub(super) fn short_int(text: &[u8]) -> Option<i64> {
 
 /// RFC 8259, section 6.
 pub(super) fn is_number(text: &[u8]) -> bool {
-    let digits = |text: &mut &[u8]| {
-        let len = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        *text = text.get(len..).unwrap_or_default();
-        len
-    };
-    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
-    let has_zero = rest.first() == Some(&b'0');
-    let mut is_right = matches!((digits(&mut rest), has_zero), (1, _) | (2.., false));
-    if let [b'.', behind @ ..] = rest {
-        rest = behind;
-        is_right &= digits(&mut rest) > 0;
-    }
-    if let [b'e' | b'E', b'+' | b'-', behind @ ..] | [b'e' | b'E', behind @ ..] = rest {
-        rest = behind;
-        is_right &= digits(&mut rest) > 0;
-    }
-    is_right && rest.is_empty()
+    serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 
 /// Appends an integer, given by its digits, as an opcode.
-pub(super) fn encode_int(text: &str, out: &mut Vec<u8>) -> Result<(), PickleError> {
-    let text = digits(text.as_bytes())?;
-    let Ok(int) = text.parse::<i64>() else {
-        let bytes = to_bytes(text);
-        // LONG1 has a length of one byte, LONG4 one of four (PEP 307).
-        match u8::try_from(bytes.len()) {
-            Ok(len) => out.extend_from_slice(&[0x8a, len]),
-            Err(_) => {
-                out.push(0x8b);
-                out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-            }
-        }
-        out.extend_from_slice(&bytes);
+pub(super) fn encode_int(text: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    let text = digits(text)?;
+    if let Ok(int) = text.parse() {
+        encode_i64(int, out);
         return Ok(());
-    };
-    encode_i64(int, out);
+    }
+    let bytes = to_bytes(text);
+    // LONG1 has a length of one byte, LONG4 one of four (PEP 307).
+    match u8::try_from(bytes.len()) {
+        Ok(len) => out.extend_from_slice(&[0x8a, len]),
+        Err(_) => {
+            out.push(0x8b);
+            out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+        }
+    }
+    out.extend_from_slice(&bytes);
     Ok(())
 }
 
@@ -190,12 +181,55 @@ pub(super) fn encode_float(float: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(&float.to_be_bytes());
 }
 
-/// Replaces a number in two's complement, the least significant limb first, by its opposite.
-fn negate(limbs: &mut [u64]) {
+/// Replaces a number in two's complement by its opposite.
+fn negate(bytes: &mut [u8]) {
     let mut carry = true;
-    for limb in limbs {
-        (*limb, carry) = (!*limb).overflowing_add(u64::from(carry));
+    for byte in bytes {
+        (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
     }
+}
+
+/// The shortest two's complement of an integer, given by its digits.
+fn to_bytes(text: &str) -> Vec<u8> {
+    let (sign, bare) = split_sign(text);
+    let chunk =
+        |digits: &[u8]| digits.iter().fold(0, |sum, byte| sum * 10 + u64::from(byte - b'0'));
+    let limbs = convert(bare.as_bytes().rchunks(DIGITS).rev().map(chunk), multiply);
+    // With room for the sign.
+    let mut bytes: Vec<u8> = limbs.into_iter().flat_map(u64::to_le_bytes).chain([0]).collect();
+    if sign == "-" {
+        negate(&mut bytes);
+    }
+    while let [.., before, last @ (0 | 0xff)] = bytes.as_slice()
+        && before & 0x80 == last & 0x80
+    {
+        bytes.pop();
+    }
+    bytes
+}
+
+/// Converts a number between limbs and chunks, by the square of its length: those that come are the
+/// most significant one first, the others the least. What stands in one place is shifted by a place
+/// of the other kind, a carry is added, and the next place gets what is too much.
+fn convert(from: impl Iterator<Item = u64>, shift: impl Fn(u64, u64) -> (u64, u64)) -> Vec<u64> {
+    let mut to = Vec::new();
+    for mut carry in from {
+        for place in &mut to {
+            (carry, *place) = shift(*place, carry);
+        }
+        while carry > 0 {
+            let (rest, place) = shift(0, carry);
+            to.push(place);
+            carry = rest;
+        }
+    }
+    to
+}
+
+/// A limb times [`CHUNK`] and a carry: the higher limb and the lower one.
+fn multiply(limb: u64, carry: u64) -> (u64, u64) {
+    let wide = u128::from(limb) * u128::from(CHUNK) + u128::from(carry);
+    ((wide >> 64) as u64, wide as u64)
 }
 
 /// Divides `high * 2^64 + low` by [`CHUNK`], where `high` is smaller than that: quotient and rest.
@@ -215,57 +249,6 @@ fn divide(high: u64, low: u64) -> (u64, u64) {
         rest = rest.wrapping_add(CHUNK);
     }
     if rest >= CHUNK { (quotient + 1, rest - CHUNK) } else { (quotient, rest) }
-}
-
-/// The chunks of a number, the least significant one first, as its limbs are.
-fn to_chunks(mut limbs: Vec<u64>) -> Vec<u64> {
-    // Each pass divides four times: a division works on the quotient of the one before it as that
-    // comes, and the processor overlaps them.
-    const LANES: usize = 4;
-    let mut chunks = Vec::with_capacity(limbs.len() + limbs.len() / 64 + LANES);
-    while !limbs.is_empty() {
-        let mut rests = [0; LANES];
-        for limb in limbs.iter_mut().rev() {
-            for rest in &mut rests {
-                (*limb, *rest) = divide(*rest, *limb);
-            }
-        }
-        chunks.extend_from_slice(&rests);
-        trim(&mut limbs);
-    }
-    trim(&mut chunks);
-    chunks
-}
-
-fn trim(limbs: &mut Vec<u64>) {
-    while limbs.pop_if(|last| *last == 0).is_some() {}
-}
-
-/// The shortest two's complement of an integer, given by its digits.
-fn to_bytes(text: &str) -> Vec<u8> {
-    let (sign, bare) = split_sign(text);
-    let mut limbs: Vec<u64> = Vec::new();
-    for chunk in bare.as_bytes().rchunks(DIGITS).rev() {
-        let mut carry = chunk.iter().fold(0, |sum, byte| sum * 10 + u64::from(byte - b'0'));
-        for limb in &mut limbs {
-            // (2^64 - 1) · 10^19 + 2^64 - 1 is below 2^128.
-            let wide = u128::from(*limb) * u128::from(CHUNK) + u128::from(carry);
-            (*limb, carry) = (wide as u64, (wide >> 64) as u64);
-        }
-        limbs.push(carry);
-    }
-    // Room for the sign.
-    limbs.push(0);
-    if sign == "-" {
-        negate(&mut limbs);
-    }
-    let mut bytes: Vec<u8> = limbs.iter().flat_map(|limb| limb.to_le_bytes()).collect();
-    while let [.., before, last @ (0 | 0xff)] = bytes.as_slice()
-        && before & 0x80 == last & 0x80
-    {
-        bytes.pop();
-    }
-    bytes
 }
 
 #[cfg(test)]

@@ -95,16 +95,17 @@ impl<'a> Reader<'a> {
             b'M' => Leaf::Int(self.uint::<2>()? as i64),
             b'J' => Leaf::Int(i64::from(self.i32()?)),
             0x8a => Leaf::Long(self.counted::<1>()?),
-            0x8b => Leaf::Long(number::check_long(self.counted_signed()?)?),
+            0x8b => Leaf::Long(number::check_long(self.counted_signed()?).or_else(malformed)?),
             // How protocols 0 and 1 write bools.
             b'I' => match self.line()? {
                 b"00" => Leaf::Word("false"),
                 b"01" => Leaf::Word("true"),
-                line => Leaf::Digits(number::digits(line)?),
+                line => Leaf::Digits(number::digits(line).or_else(malformed)?),
             },
             b'L' => {
                 let line = self.line()?;
-                Leaf::Digits(number::digits(line.strip_suffix(b"L").unwrap_or(line))?)
+                let digits = number::digits(line.strip_suffix(b"L").unwrap_or(line));
+                Leaf::Digits(digits.or_else(malformed)?)
             }
             // The one opcode that is big-endian.
             b'G' => Leaf::Float(f64::from_bits(self.uint::<8>()?.swap_bytes())),

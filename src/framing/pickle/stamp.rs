@@ -67,18 +67,14 @@ pub(super) fn write(state: &[u8], out: &mut Vec<u8>) -> Option<()> {
     if let [high, low, month, day] = *date {
         let month = if is_whole { month & !FOLD } else { month };
         let year = u16::from_be_bytes([high, low]);
-        if !is_date(year.into(), month.into(), day.into()) {
-            return None;
-        }
+        is_date(year.into(), month.into(), day.into()).then_some(())?;
         let _ = write!(out, "{year:04}-{month:02}-{day:02}");
     }
     out.extend_from_slice(if is_whole { b"T" } else { b"" });
     if let [hour, minute, second, high, middle, low] = *time {
         let hour = if is_whole { hour } else { hour & !FOLD };
         let micros = u32::from_be_bytes([0, high, middle, low]);
-        if hour > 23 || minute > 59 || second > 59 || micros > 999_999 {
-            return None;
-        }
+        is_clock(hour.into(), minute.into(), second.into(), micros).then_some(())?;
         let _ = write!(out, "{hour:02}:{minute:02}:{second:02}");
         write_micros(micros, out);
     }
@@ -123,6 +119,10 @@ fn is_date(year: u32, month: u32, day: u32) -> bool {
     (1..=9999).contains(&year) && (1..=12).contains(&month) && (1..=days).contains(&day)
 }
 
+fn is_clock(hour: u32, minute: u32, second: u32, micros: u32) -> bool {
+    hour < 24 && minute < 60 && second < 60 && micros < 1_000_000
+}
+
 /// Seconds as a decimal, with up to six digits behind the point.
 pub(super) fn parse_delta(text: &[u8]) -> Option<Delta> {
     let mut rest = text;
@@ -143,26 +143,23 @@ pub(super) fn encode(class: NodeKind, text: &[u8], out: &mut Vec<u8>) -> Option<
     let mut rest = text;
     out.extend_from_slice(&[b'C', width(class) as u8]);
     if class != NodeKind::Time {
-        let year = digits(&mut rest, 4)?;
-        let month = accept(&mut rest, b'-').then(|| digits(&mut rest, 2))??;
-        let day = accept(&mut rest, b'-').then(|| digits(&mut rest, 2))??;
-        if !is_date(year, month, day) {
-            return None;
-        }
+        let [year, month, day] = numbers(&mut rest, [4, 2, 2], b'-')?;
+        is_date(year, month, day).then_some(())?;
         out.extend_from_slice(&[(year >> 8) as u8, year as u8, month as u8, day as u8]);
     }
     if class == NodeKind::Datetime && !accept(&mut rest, b'T') {
         return None;
     }
     if class != NodeKind::Date {
-        let [hour, minute] = clock(&mut rest)?;
-        let second = second(&mut rest)??;
-        let [_, high, middle, low] = parse_micros(&mut rest)?.to_be_bytes();
+        let [hour, minute, second] = numbers(&mut rest, [2, 2, 2], b':')?;
+        let micros = parse_micros(&mut rest)?;
+        is_clock(hour, minute, second, micros).then_some(())?;
+        let [_, high, middle, low] = micros.to_be_bytes();
         out.extend_from_slice(&[hour as u8, minute as u8, second as u8, high, middle, low]);
         if let Some(sign) = take(&mut rest) {
             classes::import(NodeKind::Timezone, out);
             classes::import(NodeKind::Timedelta, out);
-            offset(sign, &mut rest)?.encode(out);
+            parse_offset(sign, &mut rest)?.encode(out);
             out.extend_from_slice(b"\x85R\x86R");
             return rest.is_empty().then_some(());
         }
@@ -172,35 +169,21 @@ pub(super) fn encode(class: NodeKind, text: &[u8], out: &mut Vec<u8>) -> Option<
 }
 
 /// What follows the sign of an offset, or `Z`.
-fn offset(sign: u8, rest: &mut &[u8]) -> Option<Delta> {
-    if !b"Z+-".contains(&sign) {
-        return None;
-    }
+fn parse_offset(sign: u8, rest: &mut &[u8]) -> Option<Delta> {
     if sign == b'Z' {
         return Some(Delta { seconds: 0, micros: 0 });
     }
-    let [hour, minute] = clock(rest)?;
-    let mut delta = Delta { seconds: i64::from(hour * 3600 + minute * 60), micros: 0 };
-    if let Some(second) = second(rest)? {
-        delta.seconds += i64::from(second);
-        delta.micros = parse_micros(rest)?;
+    let [hour, minute] = numbers(rest, [2, 2], b':')?;
+    let has_seconds = accept(rest, b':');
+    let [second] = if has_seconds { numbers(rest, [2], b':')? } else { [0] };
+    let micros = if has_seconds { parse_micros(rest)? } else { 0 };
+    is_clock(hour, minute, second, micros).then_some(())?;
+    let delta = Delta { seconds: i64::from(hour * 3600 + minute * 60 + second), micros };
+    match sign {
+        b'+' => Some(delta),
+        b'-' => Some(delta.opposite()),
+        _ => None,
     }
-    Some(if sign == b'-' { delta.opposite() } else { delta })
-}
-
-/// An hour and a minute.
-fn clock(rest: &mut &[u8]) -> Option<[u32; 2]> {
-    let hour = digits(rest, 2).filter(|hour| *hour < 24)?;
-    let minute = accept(rest, b':').then(|| digits(rest, 2))??;
-    (minute < 60).then_some([hour, minute])
-}
-
-/// A second, if there is a colon before it.
-fn second(rest: &mut &[u8]) -> Option<Option<u32>> {
-    if !accept(rest, b':') {
-        return Some(None);
-    }
-    digits(rest, 2).filter(|second| *second < 60).map(Some)
 }
 
 /// One to six digits behind a point, if there is one.
@@ -210,22 +193,31 @@ fn parse_micros(rest: &mut &[u8]) -> Option<u32> {
     }
     let len = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let places = u32::try_from(len).ok().filter(|places| (1..=6).contains(places))?;
-    Some(digits(rest, len)? * 10_u32.pow(6 - places))
+    let [number] = numbers(rest, [len], b'.')?;
+    Some(number * 10_u32.pow(6 - places))
 }
 
-/// The number that exactly so many digits make, up to six.
-fn digits(rest: &mut &[u8], width: usize) -> Option<u32> {
-    let (digits, behind) = rest.split_at_checked(width)?;
-    let digit = |number, byte: &u8| Some(number * 10 + char::from(*byte).to_digit(10)?);
-    let number = digits.iter().try_fold(0, digit)?;
-    *rest = behind;
-    Some(number)
+/// Numbers of so many digits, up to six, with a mark between them.
+fn numbers<const COUNT: usize>(
+    rest: &mut &[u8],
+    widths: [usize; COUNT],
+    mark: u8,
+) -> Option<[u32; COUNT]> {
+    let mut numbers = [0; COUNT];
+    for (at, (number, width)) in numbers.iter_mut().zip(widths).enumerate() {
+        if at > 0 && !accept(rest, mark) {
+            return None;
+        }
+        let (digits, behind) = rest.split_at_checked(width)?;
+        let digit = |number, byte: &u8| Some(number * 10 + char::from(*byte).to_digit(10)?);
+        *number = digits.iter().try_fold(0, digit)?;
+        *rest = behind;
+    }
+    Some(numbers)
 }
 
 fn accept(rest: &mut &[u8], mark: u8) -> bool {
     let found = rest.first() == Some(&mark);
-    if found {
-        take(rest);
-    }
+    *rest = rest.get(usize::from(found)..).unwrap_or_default();
     found
 }

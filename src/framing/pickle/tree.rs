@@ -1,7 +1,7 @@
 //! The values of a pickle as a tree.
 //!
 //! A [`Value`] is a reference of four bytes: to an opcode in the pickle, which holds all there is
-//! to know about a value without parts, or to a [`Group`] of other values. The members of all groups lie in
+//! to know about a value without parts, or to a [`Group`] of others. The members of all groups lie in
 //! one vector. No byte of a pickle makes more than one group, or more than one member; those of a group
 //! that has moved in order to grow have room for as many again.
 
@@ -53,15 +53,15 @@ pub(super) enum NodeKind {
     Tuple,
     Set,
     Frozenset,
-    /// Keys and values in turn.
+    /// Keys and values in turn; some key cannot be that of a JSON object.
     Dict,
     /// As a group: those of its member, a string of Python 2 that is no text, or none.
     Bytes,
     /// As a group: those of its member, or none.
     Bytearray,
     OrderedDict,
-    // Instances have the arguments of their class as members; a UUID has its state, which is a dict
-    // and, in place of an offset, how many members that had, or none.
+    // Instances have the arguments of their class as members; a UUID has those of the dict that has
+    // filled it.
     Datetime,
     Date,
     Time,
@@ -72,52 +72,62 @@ pub(super) enum NodeKind {
     /// Only as an argument of a datetime or a time.
     Timezone,
     List,
-    /// A string, a number, a bool or `None`.
-    Leaf,
+    /// Keys and values in turn, as in a JSON object.
+    Object,
+    /// A set of what a list held, with which it shares its members: it does not grow.
+    SetOf,
     /// Bytes that are the characters up to U+00FF of a string.
     Latin1,
-    /// A set of the first members of a list: the list and, in place of an offset, their number.
-    SetOf,
-    FrozensetOf,
-    /// See [`Value::function`].
+    /// A string, a number, a bool or `None`.
+    Leaf,
+    /// See [`Value::function`]. Protocols 0 and 1 make an instance with the reconstructor, whose second
+    /// argument is the class of all objects.
     Function,
+    Reconstructor,
+    ObjectClass,
 }
 
 impl NodeKind {
     pub(super) fn is_dict(self) -> bool {
-        matches!(self, Self::Dict | Self::OrderedDict)
+        matches!(self, Self::Dict | Self::Object | Self::OrderedDict)
+    }
+
+    fn is_set(self) -> bool {
+        matches!(self, Self::Set | Self::Frozenset)
     }
 
     fn is_container(self) -> bool {
-        matches!(self, Self::List | Self::Tuple | Self::Set | Self::Frozenset) || self.is_dict()
+        matches!(self, Self::List | Self::Tuple) || self.is_set() || self.is_dict()
     }
 }
 
-/// A value with parts.
+/// A value with parts. Packed because the densest pickles make one of two bytes.
+#[derive(Clone, Copy)]
+#[repr(Rust, packed)]
 struct Group {
-    /// Where its members begin. In front of two or more stands, in place of an offset, their number.
+    /// Where its members lie.
     start: u32,
-    /// How deep it was nested when it last grew; a member may have grown since.
+    len: u32,
+    /// How deep it was nested when it last grew, as a member may have grown since; with
+    /// [`CHANGEABLE`] if some member is not hashable.
     depth: u16,
     kind: NodeKind,
-    flags: u8,
 }
 
-/// Members that are keys can be the keys of a JSON object.
-const PLAIN: u8 = 1;
-/// All members are hashable.
-const HASHABLE: u8 = 2;
-/// It has room for as many members as the next power of two.
-const ROOMY: u8 = 4;
-/// It has one member.
-const ONE: u8 = 8;
-/// It has more of them.
-const MANY: u8 = 16;
+const CHANGEABLE: u16 = 1 << 15;
+
+impl Group {
+    fn range(self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.len as usize
+    }
+}
 
 /// All groups of a pickle, and their members.
 #[derive(Default)]
 pub(super) struct TreeParts {
     groups: Vec<Group>,
+    /// [`Value::NONE`] where a group has room.
     members: Vec<Value>,
 }
 
@@ -130,24 +140,34 @@ pub(super) struct Tree<'a> {
 impl Tree<'_> {
     /// Adds a group of these members.
     pub(super) fn make(&mut self, kind: NodeKind, members: &[Value]) -> Result<Value, PickleError> {
+        let value = self.push(Group { start: 0, len: 0, depth: 1, kind });
+        self.put(value, members)?;
+        Ok(value)
+    }
+
+    /// Adds a value of this kind that has the members which another has now.
+    pub(super) fn share(&mut self, kind: NodeKind, other: Value) -> Value {
+        let empty = Group { start: 0, len: 0, depth: 1, kind };
+        self.push(Group { kind, ..self.group(other).unwrap_or(empty) })
+    }
+
+    fn push(&mut self, group: Group) -> Value {
         let index = self.parts.groups.len();
         debug_assert!(index < self.pickle.len(), "a group that no opcode made");
-        let flags = PLAIN | HASHABLE;
-        self.parts.groups.push(Group { start: 0, depth: 1, kind, flags });
-        self.put(index, members)?;
-        Ok(Value(index as u32 | Value::GROUP))
+        self.parts.groups.push(group);
+        Value(index as u32 | Value::GROUP)
     }
 
     /// Adds members to a group, which is of this kind.
     pub(super) fn extend(
         &mut self,
         kind: NodeKind,
-        group: Value,
+        value: Value,
         members: &[Value],
     ) -> Result<(), PickleError> {
-        match (self.kind(group), group.group()) {
-            (found, Some(index)) if found == kind || found.is_dict() && kind.is_dict() => {
-                self.put(index, members)
+        match (self.kind(value), self.group(value)) {
+            (found, Some(_)) if found == kind || found.is_dict() && kind.is_dict() => {
+                self.put(value, members)
             }
             (found, _) if found.is_container() => {
                 malformed("it puts something into another kind of container")
@@ -156,85 +176,52 @@ impl Tree<'_> {
         }
     }
 
-    fn put(&mut self, index: usize, added: &[Value]) -> Result<(), PickleError> {
-        let Some(group) = self.parts.groups.get(index) else { return Ok(()) };
-        let (kind, mut depth, mut flags) = (group.kind, group.depth, group.flags);
-        let is_set = matches!(kind, NodeKind::Set | NodeKind::Frozenset);
+    fn put(&mut self, value: Value, added: &[Value]) -> Result<(), PickleError> {
+        let Some(group) = self.group(value) else { return Ok(()) };
+        let Group { len, depth, mut kind, .. } = group;
+        if added.is_empty() {
+            return Ok(());
+        }
         if kind.is_dict() && !added.len().is_multiple_of(2) {
             return malformed("a key without a value");
         }
+        let (mut depth, mut flag) = (depth & !CHANGEABLE, depth & CHANGEABLE);
         for (at, member) in added.iter().enumerate() {
-            if let Some(group) = self.group(*member) {
-                depth = depth.max(group.depth + 1);
+            if let Some(inner) = self.group(*member) {
+                depth = depth.max((inner.depth & !CHANGEABLE) + 1);
             }
             let is_key = kind.is_dict() && at.is_multiple_of(2);
             if !self.is_hashable(*member) {
                 // Python cannot hold such a set or dict, so no pickler has written this.
-                if is_key || is_set {
+                if is_key || kind.is_set() {
                     return malformed("a key that can be changed");
                 }
-                flags &= !HASHABLE;
+                flag = CHANGEABLE;
             }
-            if is_key && !self.is_plain_key(*member) {
-                flags &= !PLAIN;
+            if is_key && kind == NodeKind::Object && !self.is_plain_key(*member) {
+                kind = NodeKind::Dict;
             }
         }
         // The writer counts again. This stops a tower of tuples, each of which costs one byte, and
         // leaves room for the groups that no level of JSON corresponds to. No group is deeper without
-        // an error, so 16 bits hold one more.
+        // an error, so 15 bits hold one more.
         if usize::from(depth) > 2 * MAX_DEPTH {
             return too_deep();
         }
-        let mut held = self.span(group);
-        let (len, all) = (held.len(), held.len() + added.len());
-        let TreeParts { groups, members } = &mut *self.parts;
-        let has_room = flags & ROOMY != 0 && all <= len.next_power_of_two();
-        if has_room && let Some(room) = members.get_mut(held.end..held.start + all) {
-            room.copy_from_slice(added);
-        } else if flags & MANY != 0 && held.end == members.len() {
-            members.extend_from_slice(added);
-            flags &= !ROOMY;
-        } else if !added.is_empty() {
-            members.extend((all > 1).then_some(Value(0)));
-            let start = members.len();
-            members.extend_from_within(held.clone());
-            members.extend_from_slice(added);
-            if len > 0 {
-                members.resize(start + all.next_power_of_two(), Value(0));
-                flags |= ROOMY;
-            }
-            flags = flags & !ONE | if all == 1 { ONE } else { MANY };
-            held.start = start;
-        }
-        let number = held.start.checked_sub(1).filter(|_| all > 1);
-        if let Some(number) = number.and_then(|at| members.get_mut(at)) {
-            *number = Value(all as u32);
-        }
-        let Ok(start) = u32::try_from(held.start) else { return malformed("too many values") };
-        groups
-            .get_mut(index)
-            .into_iter()
-            .for_each(|group| *group = Group { start, depth, kind, flags });
+        let start = self.parts.store(group.range(), added);
+        let Ok(start) = u32::try_from(start) else { return malformed("too many values") };
+        let group = value.group().and_then(|index| self.parts.groups.get_mut(index));
+        let (len, depth) = (len + added.len() as u32, depth | flag);
+        group.into_iter().for_each(|group| *group = Group { start, len, depth, kind });
         Ok(())
-    }
-
-    /// Where the members of a group lie.
-    fn span(&self, group: &Group) -> Range<usize> {
-        let start = group.start as usize;
-        let len = match group.flags & (ONE | MANY) {
-            0 => 0,
-            ONE => 1,
-            _ => {
-                start.checked_sub(1).and_then(|at| self.member(at)).map_or(0, |len| len.0 as usize)
-            }
-        };
-        start..start + len
     }
 
     /// The same value, as a group of its own if it is the opcode of an empty one that can grow.
     pub(super) fn promote(&mut self, value: Value) -> Result<Value, PickleError> {
         match self.kind(value) {
-            kind @ (NodeKind::List | NodeKind::Dict | NodeKind::Set) if value.group().is_none() => {
+            kind @ (NodeKind::List | NodeKind::Object | NodeKind::Set)
+                if value.group().is_none() =>
+            {
                 self.make(kind, &[])
             }
             _ => Ok(value),
@@ -243,45 +230,37 @@ impl Tree<'_> {
 
     /// A set of what a list holds now, which only grows behind that.
     pub(super) fn set_of(&mut self, kind: NodeKind, list: Value) -> Result<Value, PickleError> {
-        if self.group(list).is_some_and(|list| list.flags & HASHABLE == 0) {
+        if self.group(list).is_some_and(|list| list.depth & CHANGEABLE != 0) {
             return malformed("a key that can be changed");
         }
-        let len = Value::opcode(self.members(list).len());
-        self.make(kind, &[list, len])
+        Ok(self.share(kind, list))
     }
 
     /// Fills a UUID that is empty with what a dict holds now; false for anything else.
-    pub(super) fn fill(&mut self, uuid: Value, dict: Value) -> Result<bool, PickleError> {
-        let kinds = (self.kind(uuid), self.kind(dict));
-        let is_uuid = kinds == (NodeKind::Uuid, NodeKind::Dict) && self.members(uuid).is_empty();
-        if is_uuid {
-            let len = Value::opcode(self.members(dict).len());
-            self.extend(NodeKind::Uuid, uuid, &[dict, len])?;
+    pub(super) fn fill(&mut self, uuid: Value, dict: Value) -> bool {
+        let is_dict = matches!(self.kind(dict), NodeKind::Object | NodeKind::Dict);
+        let is_empty = self.kind(uuid) == NodeKind::Uuid && self.members(uuid).is_empty();
+        let held = self.group(dict).filter(|_| is_dict && is_empty);
+        let place = uuid.group().and_then(|index| self.parts.groups.get_mut(index));
+        if let (Some(held), Some(place)) = (held, place) {
+            *place = Group { kind: NodeKind::Uuid, ..held };
         }
-        Ok(is_uuid)
+        is_dict && is_empty
     }
 
     #[inline]
-    fn group(&self, value: Value) -> Option<&Group> {
-        self.parts.groups.get(value.group()?)
+    fn group(&self, value: Value) -> Option<Group> {
+        self.parts.groups.get(value.group()?).copied()
     }
 
     /// The members of a value; none for one without parts.
     pub(super) fn members(&self, value: Value) -> &[Value] {
-        self.range(value).and_then(|range| self.parts.members.get(range)).unwrap_or_default()
+        self.parts.members.get(self.range(value)).unwrap_or_default()
     }
 
     /// Where the members of a value lie.
-    pub(super) fn range(&self, value: Value) -> Option<Range<usize>> {
-        let group = self.group(value)?;
-        let range = self.span(group);
-        match (group.kind, self.parts.members.get(range.clone())) {
-            (NodeKind::SetOf | NodeKind::FrozensetOf | NodeKind::Uuid, Some(&[list, len])) => {
-                let start = self.range(list).map_or(0, |range| range.start);
-                Some(start..start + len.0 as usize)
-            }
-            _ => Some(range),
-        }
+    pub(super) fn range(&self, value: Value) -> Range<usize> {
+        self.group(value).map(Group::range).unwrap_or_default()
     }
 
     /// The member at this place among those of all groups.
@@ -296,7 +275,7 @@ impl Tree<'_> {
         }
         match self.byte(value) {
             b']' => NodeKind::List,
-            b'}' => NodeKind::Dict,
+            b'}' => NodeKind::Object,
             b')' => NodeKind::Tuple,
             0x8f => NodeKind::Set,
             b'B' | b'C' | 0x8e => NodeKind::Bytes,
@@ -307,31 +286,43 @@ impl Tree<'_> {
 
     #[inline]
     fn is_hashable(&self, value: Value) -> bool {
-        match self.group(value) {
-            None => !matches!(self.byte(value), b']' | b'}' | 0x8f | 0x96),
-            Some(group) => match group.kind {
-                NodeKind::List | NodeKind::Set | NodeKind::SetOf | NodeKind::Bytearray => false,
-                NodeKind::Dict | NodeKind::OrderedDict => false,
-                NodeKind::Tuple | NodeKind::Decimal => group.flags & HASHABLE != 0,
-                _ => true,
-            },
+        match self.kind(value) {
+            NodeKind::List | NodeKind::Set | NodeKind::SetOf | NodeKind::Bytearray => false,
+            NodeKind::Tuple => self.group(value).is_none_or(|group| group.depth & CHANGEABLE == 0),
+            // Python refuses to hash a signaling NaN.
+            NodeKind::Decimal => !self.members(value).iter().any(|text| self.is_signaling(*text)),
+            kind => !kind.is_dict(),
         }
-    }
-
-    pub(super) fn forbid_hashing(&mut self, value: Value) {
-        let group = value.group().and_then(|index| self.parts.groups.get_mut(index));
-        group.into_iter().for_each(|group| group.flags &= !HASHABLE);
-    }
-
-    /// Whether all keys of a dict can be those of a JSON object.
-    pub(super) fn is_object(&self, dict: Value) -> bool {
-        self.group(dict).is_none_or(|dict| dict.flags & PLAIN != 0)
     }
 
     /// The opcode of a value that is no group.
     #[inline]
     pub(super) fn byte(&self, value: Value) -> u8 {
-        self.pickle.get(value.0 as usize).copied().unwrap_or_default()
+        self.pickle.get(value.at()).copied().unwrap_or_default()
+    }
+}
+
+impl TreeParts {
+    /// Puts members behind those of a group: where it has room, or at the end of all; else all of
+    /// them move. Returns where they begin.
+    fn store(&mut self, held: Range<usize>, added: &[Value]) -> usize {
+        let room = self.members.get_mut(held.end..held.end + added.len());
+        if let Some(room) = room.filter(|room| room.iter().all(|place| *place == Value::NONE)) {
+            room.copy_from_slice(added);
+            return held.start;
+        }
+        if !held.is_empty() && held.end == self.members.len() {
+            self.members.extend_from_slice(added);
+            return held.start;
+        }
+        let start = self.members.len();
+        self.members.extend_from_within(held.clone());
+        self.members.extend_from_slice(added);
+        if !held.is_empty() {
+            let room = (held.len() + added.len()).next_power_of_two();
+            self.members.resize(start + room, Value::NONE);
+        }
+        start
     }
 }
 
@@ -359,7 +350,7 @@ mod tests {
                     all.push((tuple, added));
                 } else {
                     let (list, held) = all[count as usize % lists.len()].clone();
-                    all.push((tree.set_of(NodeKind::FrozensetOf, list).unwrap(), held));
+                    all.push((tree.set_of(NodeKind::Frozenset, list).unwrap(), held));
                 }
             }
             for (group, expected) in all {
@@ -371,6 +362,6 @@ mod tests {
     /// The densest pickles make a group of one byte.
     #[test]
     fn groups_are_small() {
-        assert_eq!((size_of::<Value>(), size_of::<Group>()), (4, 8));
+        assert_eq!((size_of::<Value>(), size_of::<Group>()), (4, 11));
     }
 }

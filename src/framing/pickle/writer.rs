@@ -33,49 +33,30 @@ pub(super) struct WrittenText {
 
 /// A group of which some members are written.
 struct WriterLevel {
-    form: LevelForm,
+    form: &'static Form,
     /// How many members are written, and where the others lie among those of all groups.
     count: usize,
     rest: Range<usize>,
 }
 
-/// How a group is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LevelForm {
-    List,
-    /// A list within the object that stands for what JSON lacks.
-    Tagged,
-    /// The same of keys and values, two by two.
-    Pairs,
-    Object,
-}
+/// How a group is written: what stands in front of the members, behind those with an even number
+/// before them, behind the others, and at the end.
+struct Form(&'static str, &'static str, &'static str, &'static str);
 
-impl LevelForm {
-    /// What stands in front of the members, and behind them.
-    fn brackets(self) -> (&'static [u8], &'static [u8]) {
-        match self {
-            Self::List => (b"[", b"]"),
-            Self::Tagged => (b"[", b"]}"),
-            Self::Pairs => (b"[[", b"]]}"),
-            Self::Object => (b"{", b"}"),
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Spelled {
-    Text,
-    Base64,
-}
+const LIST: Form = Form("[", ",", ",", "]");
+const OBJECT: Form = Form("{", ":", ",", "}");
+/// A list within the object that stands for what JSON lacks.
+const TAGGED: Form = Form("[", ",", ",", "]}");
+/// The same of keys and values, two by two.
+const PAIRS: Form = Form("[[", ",", "],[", "]]}");
 
 /// A string or bytes of which a part is written.
 struct Spelling {
     value: Value,
-    form: Spelled,
     /// How many bytes of its spelling are taken.
     taken: usize,
-    /// Bytes that wait until they are three.
-    rest: Vec<u8>,
+    /// Of base64: bytes that wait until they are three.
+    base64: Option<Vec<u8>>,
 }
 
 impl WrittenText {
@@ -122,68 +103,45 @@ impl Writer<'_> {
     fn next_member(&mut self) -> Option<Value> {
         let WrittenText { levels, out, .. } = &mut *self.written;
         let level = levels.last_mut()?;
-        match level.rest.next().and_then(|at| self.tree.member(at)) {
-            Some(member) => {
-                out.extend_from_slice(match (level.form, level.count.is_multiple_of(2)) {
-                    _ if level.count == 0 => b"",
-                    (LevelForm::Object, false) => b":",
-                    (LevelForm::Pairs, true) => b"],[",
-                    _ => b",",
-                });
-                level.count += 1;
-                Some(member)
-            }
-            None => {
-                out.extend_from_slice(level.form.brackets().1);
-                levels.pop();
-                None
-            }
+        let Form(_, behind_even, behind_odd, end) = level.form;
+        let Some(member) = level.rest.next().and_then(|at| self.tree.member(at)) else {
+            out.extend_from_slice(end.as_bytes());
+            levels.pop();
+            return None;
+        };
+        if level.count > 0 {
+            let mark = if level.count.is_multiple_of(2) { behind_odd } else { behind_even };
+            out.extend_from_slice(mark.as_bytes());
         }
+        level.count += 1;
+        Some(member)
     }
 
     /// Writes a value, or begins to.
     pub(super) fn value(&mut self, value: Value) -> Result<(), PickleError> {
-        let kind = match self.tree.kind(value) {
-            NodeKind::Leaf => return self.leaf(value),
-            kind @ (NodeKind::Bytes | NodeKind::Latin1 | NodeKind::Bytearray) => {
-                let is_array = kind == NodeKind::Bytearray;
-                self.tag(if is_array { kind } else { NodeKind::Bytes });
-                self.begin_spelling(value, Spelled::Base64);
+        use NodeKind::{Bytearray, Bytes, Dict, Frozenset, Latin1, List, Object};
+        use NodeKind::{Function, Leaf, OrderedDict, Set, SetOf, Tuple};
+        let (kind, rest) = (self.tree.kind(value), self.tree.range(value));
+        let form = match kind {
+            Leaf => return self.leaf(value),
+            Bytes | Latin1 | Bytearray => {
+                self.tag(kind);
+                self.begin_spelling(value, Some(Vec::new()));
                 return Ok(());
             }
-            NodeKind::Function => return refused("a function in place of a value"),
-            NodeKind::SetOf => NodeKind::Set,
-            NodeKind::FrozensetOf => NodeKind::Frozenset,
-            kind => kind,
-        };
-        // A group that holds itself gets too deep.
-        if self.written.levels.len() >= MAX_DEPTH {
-            return too_deep();
-        }
-        let rest = self.tree.range(value).unwrap_or_default();
-        let is_object = kind == NodeKind::Dict && self.tree.is_object(value);
-        match kind {
-            NodeKind::List
-            | NodeKind::Tuple
-            | NodeKind::Set
-            | NodeKind::Frozenset
-            | NodeKind::Dict
-            | NodeKind::OrderedDict => {}
+            Function => return refused("a function in place of a value"),
+            // A group that holds itself gets too deep.
+            _ if self.written.levels.len() >= MAX_DEPTH => return too_deep(),
+            List => &LIST,
+            Object => &OBJECT,
+            Dict | OrderedDict if !rest.is_empty() => &PAIRS,
+            Tuple | Set | SetOf | Frozenset | Dict | OrderedDict => &TAGGED,
             _ => return self.instance(kind, value),
-        }
-        let form = match kind {
-            NodeKind::List => LevelForm::List,
-            _ if is_object => LevelForm::Object,
-            _ if kind.is_dict() && !rest.is_empty() => LevelForm::Pairs,
-            _ => LevelForm::Tagged,
         };
-        if !is_object {
-            self.tag(kind);
-        }
-        let (open, close) = form.brackets();
-        self.written.out.extend_from_slice(open);
+        self.tag(kind);
+        self.written.out.extend_from_slice(form.0.as_bytes());
         if rest.is_empty() {
-            self.written.out.extend_from_slice(close);
+            self.written.out.extend_from_slice(form.3.as_bytes());
         } else {
             self.written.levels.push(WriterLevel { form, count: 0, rest });
         }
@@ -199,13 +157,18 @@ impl Writer<'_> {
             Leaf::Digits(text) => number::write_digits(text, out),
             // The memo may repeat a number that takes long to convert and little room.
             Leaf::Long(bytes) => self.written.cost += number::write_long(bytes, out)?,
-            Leaf::Text(_) | Leaf::Bytes(_) => self.begin_spelling(value, Spelled::Text),
+            Leaf::Text(_) | Leaf::Bytes(_) => self.begin_spelling(value, None),
         }
         Ok(())
     }
 
     /// Begins the object that stands for what JSON lacks.
     pub(super) fn tag(&mut self, kind: NodeKind) {
+        let kind = match kind {
+            NodeKind::SetOf => NodeKind::Set,
+            NodeKind::Latin1 => NodeKind::Bytes,
+            kind => kind,
+        };
         if let Some((_, tag)) = super::TAGS.get(kind as usize) {
             for part in ["{\"", tag, "\":"] {
                 self.written.out.extend_from_slice(part.as_bytes());
@@ -213,15 +176,15 @@ impl Writer<'_> {
         }
     }
 
-    fn begin_spelling(&mut self, value: Value, form: Spelled) {
+    fn begin_spelling(&mut self, value: Value, base64: Option<Vec<u8>>) {
         self.written.out.push(b'"');
-        self.written.spelling = Some(Spelling { value, form, taken: 0, rest: Vec::new() });
+        self.written.spelling = Some(Spelling { value, taken: 0, base64 });
     }
 
     /// Writes the next piece of a string or of bytes.
     fn spell(&mut self) -> Result<(), PickleError> {
         let WrittenText { out, spelling, read, .. } = &mut *self.written;
-        let Some(Spelling { value, form, taken, rest }) = spelling else { return Ok(()) };
+        let Some(Spelling { value, taken, base64 }) = spelling else { return Ok(()) };
         let (mut text, is_latin1) = self.tree.octets(*value);
         text.raw = text.raw.get(*taken..).unwrap_or_default();
         let left = text.raw.len();
@@ -229,25 +192,26 @@ impl Writer<'_> {
         *taken += left - text.raw.len();
         *read += left - text.raw.len();
         let is_last = text.raw.is_empty();
-        if *form == Spelled::Text {
+        let Some(bytes) = base64 else {
             text::write(&piece, out)?;
-        } else {
-            match is_latin1 {
-                true => rest.extend_from_slice(&text::latin1(&piece)?),
-                false => rest.extend_from_slice(&piece),
+            if is_last {
+                out.push(b'"');
+                *spelling = None;
             }
-            let len = if is_last { rest.len() } else { rest.len() / 3 * 3 };
-            let start = out.len();
-            out.resize(start + BASE64.encode_len(len), 0);
-            let bytes = rest.get(..len).unwrap_or_default();
-            BASE64.encode_mut(bytes, out.get_mut(start..).unwrap_or_default());
-            rest.drain(..len);
+            return Ok(());
+        };
+        match is_latin1 {
+            true => bytes.extend_from_slice(&text::latin1(&piece)?),
+            false => bytes.extend_from_slice(&piece),
         }
+        let len = if is_last { bytes.len() } else { bytes.len() / 3 * 3 };
+        let start = out.len();
+        out.resize(start + BASE64.encode_len(len), 0);
+        let whole = bytes.get(..len).unwrap_or_default();
+        BASE64.encode_mut(whole, out.get_mut(start..).unwrap_or_default());
+        bytes.drain(..len);
         if is_last {
-            out.extend_from_slice(match form {
-                Spelled::Text => b"\"",
-                Spelled::Base64 => b"\"}",
-            });
+            out.extend_from_slice(b"\"}");
             *spelling = None;
         }
         Ok(())
