@@ -190,8 +190,8 @@ pub enum Event<'a> {
     Signal(Signal),
     /// What was recorded is not written; [`Pool::take_recording_failure`] returns why.
     RecordingFailed,
-    /// Bytes have passed through connections that are tapped; [`Pool::take_tapped`] returns them.
-    Tapped,
+    /// Bytes have passed through connections that are observed; [`Pool::take_observed`] returns them.
+    Observed,
     /// [`Pool::stop`] has ended the loop: everything is still open, and what is sent now is written
     /// before it closes. Those who use [`Pool::halt`] do not get it.
     Stopping,

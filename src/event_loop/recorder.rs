@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::event::{Event, Handler};
+use super::observer::PoolObserver;
 use super::pool::Pool;
-use super::tap::PoolTap;
 use super::timers::OwnPurpose;
 use super::transport::Transport;
 use crate::close::CloseReason;
@@ -93,7 +93,7 @@ pub(super) struct PoolRecorder {
     pub(super) is_full: bool,
     /// Why it has ended, until it is taken.
     failure: Option<Failure>,
-    pub(super) taps: PoolTap,
+    pub(super) observed: PoolObserver,
 }
 
 /// A datagram socket that is recorded.
@@ -285,9 +285,9 @@ impl Pool {
         }
     }
 
-    /// Whether nothing is read, because what is recorded or tapped has no place to go.
+    /// Whether nothing is read, because what is recorded or observed has no place to go.
     pub(crate) fn is_held_by_recording(&self) -> bool {
-        self.recording.is_full || self.recording.taps.is_full
+        self.recording.is_full || self.recording.observed.is_full
     }
 
     /// Why the recording is incomplete, where it is; given once.

@@ -60,7 +60,7 @@ impl EventLoop {
         // Flushing may make a handler send, and a removed source may make it close another. A handler
         // that sends whenever all is written would not let the turn end: the next turn has the rest.
         for _ in 0..FLUSH_ROUNDS {
-            self.pool.report_tapped(handler);
+            self.pool.report_observed(handler);
             if self.pool.dirty.is_empty() && self.pool.closed.is_empty() {
                 break;
             }

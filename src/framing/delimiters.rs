@@ -11,10 +11,10 @@ const LONGEST: usize = 255;
 
 /// What begins and ends each message (`delim:START,END`, `delim:END`). Clones share it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Delimiters(Arc<Texts>);
+pub struct Delimiters(Arc<DelimiterBytes>);
 
 #[derive(PartialEq, Eq)]
-struct Texts {
+struct DelimiterBytes {
     /// Empty where nothing begins a message.
     start: Box<[u8]>,
     /// At least one byte.
@@ -36,7 +36,7 @@ impl Delimiters {
             return Err(format!("START and END have {LONGEST} bytes at most"));
         }
         let borders = borders(end);
-        Ok(Self(Arc::new(Texts { start: start.into(), end: end.into(), borders })))
+        Ok(Self(Arc::new(DelimiterBytes { start: start.into(), end: end.into(), borders })))
     }
 
     /// What begins a message; empty where nothing does.

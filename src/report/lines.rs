@@ -24,10 +24,10 @@ pub(super) const SECOND: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Repeats {
     /// There are as many as there are names of troubles and kinds at most.
-    runs: Vec<Run>,
+    runs: Vec<Repeated>,
 }
 
-struct Run {
+struct Repeated {
     of: (Name, Option<Kind>),
     since: Instant,
     shown: u32,
@@ -44,7 +44,7 @@ impl Repeats {
         now: Instant,
     ) -> Option<String> {
         let Some(run) = self.runs.iter_mut().find(|run| run.of == of) else {
-            self.runs.push(Run { of, since: now, shown: 1, left_out: None });
+            self.runs.push(Repeated { of, since: now, shown: 1, left_out: None });
             return Some(line);
         };
         if run.shown < MOST {

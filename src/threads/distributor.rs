@@ -32,7 +32,7 @@ enum EndSent {
 }
 
 /// One of the loops that serve.
-struct Served {
+struct ServingLoop {
     mailbox: Mailbox,
     /// Connections that were handed to it.
     clients: usize,
@@ -50,7 +50,7 @@ struct Served {
 /// Hands connections to loops in the place of serving them.
 pub(super) struct Distributor {
     profile: Profile,
-    loops: Vec<Served>,
+    loops: Vec<ServingLoop>,
     /// By the number of each connection that a loop has: which one, and the address that it counts for
     /// (`--max-per-address`).
     out: BTreeMap<u64, (usize, Option<IpAddr>)>,
@@ -62,7 +62,7 @@ pub(super) struct Distributor {
 
 impl Distributor {
     pub(super) fn new(profile: Profile, mailboxes: &[Mailbox]) -> Self {
-        let served = |mailbox: &Mailbox| Served {
+        let served = |mailbox: &Mailbox| ServingLoop {
             mailbox: mailbox.clone(),
             clients: 0,
             accepted: 0,

@@ -11,7 +11,7 @@ use super::{foreign, is_number, is_taken, joined, quoted, takes_value};
 pub(super) const PLACEHOLDERS: [&str; 3] = ["ADDR", "PATH", "PORT"];
 /// What was typed, in the words of wirecat.
 #[derive(Default)]
-struct Line<'a> {
+struct TypedLine<'a> {
     listens: bool,
     udp: bool,
     unix: bool,
@@ -33,10 +33,10 @@ struct Line<'a> {
 /// The line that does what these `words` ask for, behind the name of `command` or without one; `None`
 /// where they have more in them than this knows.
 pub(super) fn of_line(command: Option<&str>, words: &[String], cli: &Command) -> Option<String> {
-    let mut line = Line {
+    let mut line = TypedLine {
         listens: command.is_some_and(|name| ["tcp-serve", "udp-listen"].contains(&name)),
         udp: command.is_some_and(|name| name.starts_with("udp")),
-        ..Line::default()
+        ..TypedLine::default()
     };
     let mut rest = words;
     while let Some((word, behind)) = rest.split_first() {
@@ -89,7 +89,7 @@ fn is_meant(found: &Foreign, has_command: bool, next: Option<&str>, cli: &Comman
     fits && (!has_command || is_odd || !is_ours() || found.means == Means::Again)
 }
 
-impl<'a> Line<'a> {
+impl<'a> TypedLine<'a> {
     fn take(&mut self, found: &Foreign, value: &'a str) {
         match found.means {
             Means::Listen => self.listens = true,

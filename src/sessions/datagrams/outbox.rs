@@ -19,9 +19,9 @@ use crate::sys::mmsg::{ReturnPath, SenderAddress};
 /// Upper bound on datagrams that wait for one socket: one message to each of 65,536 peers. The
 /// owner reads none of its sources while anything waits, so that only a burst comes near it.
 const MOST: usize = 65_536;
-/// How long a lane may stand still before its owner waits for it no longer.
+/// How long a queue may stand still before its owner waits for it no longer.
 const STUCK: Duration = Duration::from_millis(200);
-/// Upper bound on datagrams that wait in a lane that stands still: nobody waits for it, so that its
+/// Upper bound on datagrams that wait in a queue that stands still: nobody waits for it, so that its
 /// owner goes on taking what is to be sent.
 const MOST_STUCK: usize = 1024;
 
@@ -106,7 +106,7 @@ pub(crate) enum FullPeer {
     Miss,
     /// The datagram waits, and the owner flushes from time to time, since no event may come. So does
     /// one for a device whose queue is full (`ENOBUFS`), which has no event either. Each unix peer has
-    /// a lane of its own: one that reads nothing holds up nobody else.
+    /// a queue of its own: one that reads nothing holds up nobody else.
     Retry,
 }
 
@@ -144,10 +144,10 @@ impl Flushed {
     }
 }
 
-/// Datagrams that go out in the order in which they came.
+/// Datagrams that go out in the order in which they came: those to a unix peer, or to all other peers.
 #[derive(Debug)]
-struct Lane {
-    /// The unix peer that has a lane of its own.
+struct PeerQueue {
+    /// The unix peer that has a queue of its own.
     peer: Option<SenderAddress>,
     waiting: VecDeque<(Option<ReturnPath>, Bytes)>,
     /// When one left last, or the first had to wait.
@@ -156,7 +156,7 @@ struct Lane {
     is_stuck: bool,
 }
 
-impl Lane {
+impl PeerQueue {
     /// Whether another one may wait.
     fn has_room(&self) -> bool {
         self.waiting.len() < if self.is_stuck { MOST_STUCK } else { MOST }
@@ -181,18 +181,18 @@ impl Lane {
 /// | Waiting, and no room | `WouldBlock` |
 ///
 /// With `Retry`, that is true of each unix peer, and of all other peers together: each of these is a
-/// lane. A lane that has not moved for 200 ms is stuck until it moves; it has room for 1,024
+/// queue. A queue that has not moved for 200 ms is stuck until it moves; it has room for 1,024
 /// datagrams, and any other for 65,536.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     /// Those in which something waits.
-    lanes: Vec<Lane>,
+    queues: Vec<PeerQueue>,
     full_peer: FullPeer,
 }
 
 impl Outbox {
     pub(crate) fn new(full_peer: FullPeer) -> Self {
-        Self { lanes: Vec::new(), full_peer }
+        Self { queues: Vec::new(), full_peer }
     }
 
     /// Sends a datagram, or has it wait behind those that wait.
@@ -209,20 +209,20 @@ impl Outbox {
         let peer = path
             .map(|path| &path.to)
             .filter(|to| self.full_peer == FullPeer::Retry && matches!(to, SenderAddress::Unix(_)));
-        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.peer.as_ref() == peer) {
-            if !lane.has_room() {
+        if let Some(queue) = self.queues.iter_mut().find(|queue| queue.peer.as_ref() == peer) {
+            if !queue.has_room() {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
-            lane.waiting.push_back((path.cloned(), payload.keep()));
+            queue.waiting.push_back((path.cloned(), payload.keep()));
             // One that stands still may hold more than MOST_STUCK, from before.
-            debug_assert!(lane.waiting.len() <= MOST, "{} datagrams wait", lane.waiting.len());
+            debug_assert!(queue.waiting.len() <= MOST, "{} datagrams wait", queue.waiting.len());
             return Ok(DatagramOutcome::Queued);
         }
         match pool.send_datagram(socket, payload.bytes(), path) {
             Err(error) if self.full_peer.is_for_later(&error, path) => {}
             outcome => return outcome.map(|()| DatagramOutcome::Sent),
         }
-        self.lanes.push(Lane {
+        self.queues.push(PeerQueue {
             peer: peer.cloned(),
             waiting: [(path.cloned(), payload.keep())].into(),
             moved: pool.time(),
@@ -234,13 +234,13 @@ impl Outbox {
     /// Sends what the kernel takes, in order. One that fails does not hold up the others.
     pub(crate) fn flush(&mut self, pool: &mut impl SendDatagram, socket: Id) -> Flushed {
         let (mut flushed, now) = (Flushed::default(), pool.time());
-        for lane in &mut self.lanes {
-            let before = lane.waiting.len();
-            while let Some((path, payload)) = lane.waiting.pop_front() {
+        for queue in &mut self.queues {
+            let before = queue.waiting.len();
+            while let Some((path, payload)) = queue.waiting.pop_front() {
                 match pool.send_datagram(socket, &payload, path.as_ref()) {
                     Ok(()) => flushed.sent += 1,
                     Err(error) if self.full_peer.is_for_later(&error, path.as_ref()) => {
-                        lane.waiting.push_front((path, payload));
+                        queue.waiting.push_front((path, payload));
                         break;
                     }
                     Err(error) => {
@@ -249,34 +249,34 @@ impl Outbox {
                     }
                 }
             }
-            if lane.waiting.len() < before {
-                lane.moved = now;
+            if queue.waiting.len() < before {
+                queue.moved = now;
             }
-            lane.is_stuck = now.saturating_duration_since(lane.moved) >= STUCK;
+            queue.is_stuck = now.saturating_duration_since(queue.moved) >= STUCK;
         }
-        self.lanes.retain(|lane| !lane.waiting.is_empty());
+        self.queues.retain(|queue| !queue.waiting.is_empty());
         flushed
     }
 
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
+        self.queues.is_empty()
     }
 
     /// Whether something waits that moves.
     pub(crate) fn is_moving(&self) -> bool {
-        self.lanes.iter().any(|lane| !lane.is_stuck)
+        self.queues.iter().any(|queue| !queue.is_stuck)
     }
 
     /// Bytes that wait.
     pub(crate) fn bytes(&self) -> usize {
-        let waiting = self.lanes.iter().flat_map(|lane| &lane.waiting);
+        let waiting = self.queues.iter().flat_map(|queue| &queue.waiting);
         waiting.map(|(_, payload)| payload.len()).sum()
     }
 
     /// Gives up what waits.
     pub(crate) fn clear(&mut self) {
-        self.lanes.clear();
+        self.queues.clear();
     }
 }
 

@@ -48,9 +48,9 @@ impl Directory {
 }
 
 /// A stream session, as commands control it.
-pub(super) struct Commanded<'a>(pub(super) &'a mut StreamSession);
+pub(super) struct ControlledSession<'a>(pub(super) &'a mut StreamSession);
 
-impl Controllable for Commanded<'_> {
+impl Controllable for ControlledSession<'_> {
     fn core(&mut self) -> &mut Core {
         &mut self.0.core
     }
@@ -123,7 +123,7 @@ impl Controllable for Commanded<'_> {
     }
 }
 
-impl Commanded<'_> {
+impl ControlledSession<'_> {
     /// Ends when the connections in the making are there, or cannot be made.
     fn quit_when_made(&mut self, pool: &mut Pool) {
         self.0.streams.openings.is_quitting = true;

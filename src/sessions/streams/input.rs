@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 
-use super::commands::Commanded;
+use super::commands::ControlledSession;
 use super::{
     Author, Connection, Context, Dialer, Flow, StreamSession, frames, linking, reads, refusing,
 };
@@ -31,7 +31,7 @@ impl StreamSession {
         if let Stdin::Service { .. } = self.service.stdin() {
             self.with(pool, |service, context| service.on_stdin(context, piece));
         } else if self.core.input.has_commands() {
-            control::execute_lines(&mut Commanded(self), pool, piece);
+            control::execute_lines(&mut ControlledSession(self), pool, piece);
         } else {
             self.core.input.note_linked(pool);
             let portion = self.core.input.read(piece);

@@ -113,7 +113,7 @@ enum LineStage {
 }
 
 /// What a line is about.
-enum Line {
+enum ReplyLine {
     /// The reply goes on.
     Part,
     Yes,
@@ -125,14 +125,14 @@ impl LineDialogue {
         Self { protocol, stage: LineStage::Greeting, code: None, is_offered: false }
     }
 
-    fn read(&mut self, line: &[u8]) -> Line {
-        let is = |yes| if yes { Line::Yes } else { Line::No };
+    fn read(&mut self, line: &[u8]) -> ReplyLine {
+        let is = |yes| if yes { ReplyLine::Yes } else { ReplyLine::No };
         match self.protocol {
             StarttlsProtocol::Pop3 => is(begins(line, b"+OK")),
             StarttlsProtocol::Imap => match self.stage {
                 LineStage::Greeting => is(begins(line, b"* OK")),
-                _ if begins(line, b"* BYE") => Line::No,
-                _ if line.starts_with(b"*") => Line::Part,
+                _ if begins(line, b"* BYE") => ReplyLine::No,
+                _ if line.starts_with(b"*") => ReplyLine::Part,
                 _ => is(begins(line, b"a1 OK")),
             },
             _ => self.read_coded(line),
@@ -141,13 +141,13 @@ impl LineDialogue {
 
     /// A line of SMTP (RFC 5321 section 4.2.1) or FTP (RFC 959 section 4.2): `220-` and more lines, of
     /// which FTP gives the code to the last one only.
-    fn read_coded(&mut self, line: &[u8]) -> Line {
+    fn read_coded(&mut self, line: &[u8]) -> ReplyLine {
         let code = line.first_chunk::<3>().filter(|code| code.iter().all(u8::is_ascii_digit));
-        let Some(first) = self.code.or(code.copied()) else { return Line::No };
+        let Some(first) = self.code.or(code.copied()) else { return ReplyLine::No };
         self.is_offered |= line.get(4..).is_some_and(|word| begins(word, b"STARTTLS"));
         if code != Some(&first) || line.get(3) == Some(&b'-') {
             self.code = Some(first);
-            return Line::Part;
+            return ReplyLine::Part;
         }
         self.code = None;
         let expected = match (self.stage, self.protocol) {
@@ -155,7 +155,7 @@ impl LineDialogue {
             (LineStage::Go, StarttlsProtocol::Ftp) => b"234",
             _ => b"220",
         };
-        if first == *expected { Line::Yes } else { Line::No }
+        if first == *expected { ReplyLine::Yes } else { ReplyLine::No }
     }
 
     /// Answers a reply; true where that was the last one.
@@ -187,10 +187,10 @@ impl Dialogue for LineDialogue {
         };
         let line = received.get(..end).unwrap_or_default();
         match self.read(line) {
-            Line::Part => Ok(Step::Taken(end + 1)),
-            Line::No => Err(refusal(line)),
-            Line::Yes if self.answer(out)? => Ok(Step::Done(end + 1)),
-            Line::Yes => Ok(Step::Taken(end + 1)),
+            ReplyLine::Part => Ok(Step::Taken(end + 1)),
+            ReplyLine::No => Err(refusal(line)),
+            ReplyLine::Yes if self.answer(out)? => Ok(Step::Done(end + 1)),
+            ReplyLine::Yes => Ok(Step::Taken(end + 1)),
         }
     }
 

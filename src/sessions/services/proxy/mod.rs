@@ -11,7 +11,7 @@ mod upstream;
 use super::{Activity, Profile, Remains, StreamService, UNSERVED};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status, plain};
-use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, Signal, Tapped};
+use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Observed, Pool, Signal};
 use crate::kind::Kind;
 use crate::protocol::text::{bytes_not, number};
 use crate::report::Notice;
@@ -68,7 +68,7 @@ impl Proxy {
             && context.core.console.shows_passing()
         {
             self.watched.insert(id, (connection.number, connection.peer.to_string()));
-            context.pool.tap(id);
+            context.pool.observe(id);
         }
     }
 
@@ -82,10 +82,10 @@ impl Proxy {
         let Context { core, pool, .. } = context;
         if !core.console.shows_passing() {
             // Nobody looks any more, and the relays go on.
-            return pool.end_taps();
+            return pool.end_observing();
         }
         while goes_on(&core.console) {
-            let Some(Tapped { id, direction, bytes }) = pool.take_tapped() else { break };
+            let Some(Observed { id, direction, bytes }) = pool.take_observed() else { break };
             if let Some((number, peer)) = self.watched.get(id) {
                 let (conn, direction) = (Some(*number), Some(direction));
                 let message = Message { conn, direction, ..Message::new(&bytes, peer) };
@@ -179,7 +179,7 @@ impl StreamService for Proxy {
                 }
                 is_upstream
             }
-            Event::Tapped => {
+            Event::Observed => {
                 self.show_passing(context);
                 true
             }

@@ -1,11 +1,11 @@
-//! Taps: what passes through a connection is shown to the handler as well.
+//! Observers: what passes through a connection is shown to the handler as well.
 //!
 //! A transport around that of the connection sees what was really read and really written, so that a
 //! link goes on as it is, but by a copy. The pool reads nothing while too much of it is not taken.
 //!
 //! ```text
-//!                 bytes pass                       Pool::take_tapped
-//! nothing waits ─────────────> Event::Tapped ────────────────────────> nothing waits
+//!                 bytes pass                       Pool::take_observed
+//! nothing waits ─────────────> Event::Observed ────────────────────────> nothing waits
 //!                                  └── FULL bytes wait: the pool reads nothing ──┘
 //! ```
 
@@ -22,7 +22,7 @@ use crate::recording::Direction;
 
 /// Bytes that have passed through a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tapped {
+pub struct Observed {
     /// The connection.
     pub id: Id,
     /// Whether they were read or written.
@@ -33,7 +33,7 @@ pub struct Tapped {
 
 #[derive(Debug, Default)]
 struct Seen {
-    pieces: VecDeque<Tapped>,
+    pieces: VecDeque<Observed>,
     /// Their bytes.
     waiting: usize,
     /// The handler has not been notified of all.
@@ -42,11 +42,11 @@ struct Seen {
     is_over: bool,
 }
 
-/// What the taps of a pool have seen; clones share it.
+/// What the observer of a pool has seen; clones share it.
 #[derive(Clone, Debug, Default)]
-struct Tap(Arc<Mutex<Seen>>);
+struct Observer(Arc<Mutex<Seen>>);
 
-impl Tap {
+impl Observer {
     fn lock(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,27 +56,27 @@ impl Tap {
         if !seen.is_over {
             seen.waiting += bytes.len();
             seen.is_news = true;
-            seen.pieces.push_back(Tapped { id, direction, bytes });
+            seen.pieces.push_back(Observed { id, direction, bytes });
         }
     }
 }
 
-/// The taps of a pool.
+/// The observer of a pool.
 #[derive(Debug, Default)]
-pub(super) struct PoolTap {
-    tap: Option<Tap>,
+pub(super) struct PoolObserver {
+    observer: Option<Observer>,
     /// What was seen is not taken, and so nothing is read.
     pub(super) is_full: bool,
 }
 
-/// A stream's transport, tapped.
-struct TappedStream {
+/// A stream's transport, observed.
+struct ObservedStream {
     inner: Box<dyn Transport>,
-    tap: Tap,
+    observer: Observer,
     id: Id,
 }
 
-impl Transport for TappedStream {
+impl Transport for ObservedStream {
     fn inner(&self) -> Option<&dyn Transport> {
         Some(&*self.inner)
     }
@@ -88,7 +88,7 @@ impl Transport for TappedStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(into)?;
         if let Some(bytes @ [_, ..]) = into.get(..count) {
-            self.tap.see(self.id, Direction::In, bytes.to_vec());
+            self.observer.see(self.id, Direction::In, bytes.to_vec());
         }
         Ok(count)
     }
@@ -97,7 +97,7 @@ impl Transport for TappedStream {
         let count = self.inner.write(pieces)?;
         if count > 0 {
             let written = pieces.iter().flat_map(|piece| piece.iter()).copied().take(count);
-            self.tap.see(self.id, Direction::Out, written.collect());
+            self.observer.see(self.id, Direction::Out, written.collect());
         }
         Ok(count)
     }
@@ -105,38 +105,38 @@ impl Transport for TappedStream {
 
 impl Pool {
     /// Has the handler see what passes through a connection, on which nothing has moved yet.
-    pub fn tap(&mut self, id: Id) {
-        let tap = self.recording.taps.tap.get_or_insert_default().clone();
-        self.wrap_transport(id, |inner| Box::new(TappedStream { inner, tap, id }));
+    pub fn observe(&mut self, id: Id) {
+        let observer = self.recording.observed.observer.get_or_insert_default().clone();
+        self.wrap_transport(id, |inner| Box::new(ObservedStream { inner, observer, id }));
     }
 
     /// The next bytes that have passed, in their order.
-    pub fn take_tapped(&mut self) -> Option<Tapped> {
-        let mut seen = self.recording.taps.tap.as_ref()?.lock();
-        let tapped = seen.pieces.pop_front()?;
-        seen.waiting -= tapped.bytes.len();
-        Some(tapped)
+    pub fn take_observed(&mut self) -> Option<Observed> {
+        let mut seen = self.recording.observed.observer.as_ref()?.lock();
+        let observed = seen.pieces.pop_front()?;
+        seen.waiting -= observed.bytes.len();
+        Some(observed)
     }
 
     /// Nobody takes what passes any more.
-    pub fn end_taps(&mut self) {
-        if let Some(tap) = self.recording.taps.tap.take() {
+    pub fn end_observing(&mut self) {
+        if let Some(observer) = self.recording.observed.observer.take() {
             // The transports keep their clones, and go on without.
-            *tap.lock() = Seen { is_over: true, ..Seen::default() };
+            *observer.lock() = Seen { is_over: true, ..Seen::default() };
         }
-        self.recording.taps.is_full = false;
+        self.recording.observed.is_full = false;
     }
 
     /// Notifies the handler that bytes have passed, and looks whether it takes them.
-    pub(super) fn report_tapped(&mut self, handler: &mut dyn Handler) {
-        let Some(tap) = self.recording.taps.tap.clone() else { return };
-        if std::mem::take(&mut tap.lock().is_news) {
-            handler.on(self, Event::Tapped);
+    pub(super) fn report_observed(&mut self, handler: &mut dyn Handler) {
+        let Some(observer) = self.recording.observed.observer.clone() else { return };
+        if std::mem::take(&mut observer.lock().is_news) {
+            handler.on(self, Event::Observed);
         }
         // The handler has taken some of it by now, which is why the lock is not held above.
-        let waiting = tap.lock().waiting;
-        self.recording.taps.is_full =
-            waiting >= if self.recording.taps.is_full { FULL / 4 } else { FULL };
+        let waiting = observer.lock().waiting;
+        self.recording.observed.is_full =
+            waiting >= if self.recording.observed.is_full { FULL / 4 } else { FULL };
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
     impl Handler for Echo {
         fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
             match event {
-                Event::Accepted { id, .. } => pool.tap(id),
+                Event::Accepted { id, .. } => pool.observe(id),
                 Event::Data { id, bytes } => {
                     assert_ne!(pool.send(id, bytes), crate::event_loop::SendOutcome::Gone);
                 }
@@ -164,7 +164,7 @@ mod tests {
                 Event::Closed { .. } => pool.stop(),
                 _ => {}
             }
-            let passed = std::iter::from_fn(|| pool.take_tapped());
+            let passed = std::iter::from_fn(|| pool.take_observed());
             self.seen.extend(passed.map(|it| (it.direction, it.bytes)));
         }
     }
@@ -190,19 +190,19 @@ mod tests {
     }
 
     #[test]
-    fn taps_that_have_ended_keep_nothing() {
+    fn observers_that_have_ended_keep_nothing() {
         let mut event_loop = EventLoop::new().unwrap();
         let pool = event_loop.pool();
         let id = pool.reserve();
-        pool.tap(id);
-        let tap = pool.recording.taps.tap.clone().unwrap();
-        tap.see(id, Direction::In, vec![b'x'; FULL]);
-        assert!(tap.lock().is_news);
-        pool.report_tapped(&mut |_: &mut Pool, _: Event<'_>| {});
+        pool.observe(id);
+        let observer = pool.recording.observed.observer.clone().unwrap();
+        observer.see(id, Direction::In, vec![b'x'; FULL]);
+        assert!(observer.lock().is_news);
+        pool.report_observed(&mut |_: &mut Pool, _: Event<'_>| {});
         assert!(pool.is_held_by_recording());
-        pool.end_taps();
-        tap.see(id, Direction::In, vec![b'x']);
-        assert!(!pool.is_held_by_recording() && tap.lock().pieces.is_empty());
-        assert_eq!(pool.take_tapped(), None);
+        pool.end_observing();
+        observer.see(id, Direction::In, vec![b'x']);
+        assert!(!pool.is_held_by_recording() && observer.lock().pieces.is_empty());
+        assert_eq!(pool.take_observed(), None);
     }
 }
