@@ -219,7 +219,7 @@ impl Refused<'_> {
             (Some(IntErrorKind::PosOverflow), _) => format!("{value:?} is too large"),
             (Some(IntErrorKind::NegOverflow), _) => format!("{value:?} is too small"),
             (Some(_), _) => format!("{value:?} is not a whole number"),
-            (None, Some(source)) => source.to_string(),
+            (None, Some(source)) => between(source.to_string()),
             (None, None) => format!("it is none of {valid}"),
         };
         // ncat takes a command by -c.
@@ -230,6 +230,15 @@ impl Refused<'_> {
         let hint = hint.or_else(|| self.alike(ContextKind::SuggestedValue));
         self.failure(&target, &cause).maybe_fix(hint.as_deref())
     }
+}
+
+/// The words of clap for a number beyond its bounds have them as a range of Rust: `9 is not in 1..=8`.
+fn between(cause: String) -> String {
+    let bounds = cause.split_once(" is not in ").and_then(|(number, range)| {
+        let (least, most) = range.split_once("..=")?;
+        Some(format!("{number} is not between {least} and {most}"))
+    });
+    bounds.unwrap_or(cause)
 }
 
 /// An option as it is typed: `--frame` of `--frame <FRAMING>`; a positional argument as it is.

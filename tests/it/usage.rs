@@ -184,6 +184,8 @@ fn a_bad_value_is_named_with_the_right_form() {
         ("tcp-serve --forward h:0 0", &["cannot use --forward: port 0 cannot be connected to"]),
         ("tcp-serve --forward h 0", &["cannot use --forward: \"h\" has no port"]),
         ("tcp-serve --max-clients many 0", &["--max-clients", "\"many\"", "1 or more"]),
+        ("tcp-serve --ready-fd 2 0", &["--ready-fd 2: 2 is not between 3 and 2147483647"]),
+        ("mcast-send --ttl 256 239.1.2.3:5", &["--ttl 256: 256 is not between 0 and 255"]),
         ("tcp-serve --slow wait 0", &["cannot use --slow wait: ", "kick, drop or block"]),
         ("tcp-connect --on-peer-close die 1", &["--on-peer-close die: ", "continue, exit"]),
         ("tcp-connect --log yaml 1", &["--log yaml: ", "text, json"]),

@@ -18,8 +18,8 @@ fn a_bad_group_is_exit_2_with_a_hint() {
         ("mcast-join 239.1.2.3:0%lo", "no port 0"),
         ("mcast-join 239.1.2.3%lo", "has no port"),
         ("mcast-join 239.1.2.3:99999%lo", "99999"),
-        ("mcast-send 239.1.2.3:5000%lo --ttl 300", "300 is not in 0..=255"),
-        ("mcast-send 239.1.2.3:5000%lo --ttl=-1", "-1 is not in 0..=255"),
+        ("mcast-send 239.1.2.3:5000%lo --ttl 300", "300 is not between 0 and 255"),
+        ("mcast-send 239.1.2.3:5000%lo --ttl=-1", "-1 is not between 0 and 255"),
         ("udp-listen 239.1.2.3:5000", "mcast-join"),
         ("udp-send 239.1.2.3:5000", "mcast-send"),
     ] {
