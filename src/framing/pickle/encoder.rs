@@ -99,6 +99,18 @@ pub(super) struct Parser<'a, 'o> {
     state: &'o mut Encoder,
 }
 
+/// The opcodes of a group: an empty one, what begins one that is not, and what ends that.
+fn opcodes(kind: NodeKind) -> (&'static [u8], &'static [u8], u8) {
+    match kind {
+        NodeKind::Dict => (b"}", b"}(", b'u'),
+        NodeKind::OrderedDict => (b")R", b")R(", b'u'),
+        NodeKind::Tuple => (b")", b"(", b't'),
+        NodeKind::Set => (b"\x8f", b"\x8f(", 0x90),
+        NodeKind::Frozenset => (b"(\x91", b"(", 0x91),
+        _ => (b"]", b"](", b'e'),
+    }
+}
+
 /// Whether the value that was read is hashable; `None` where it is not whole.
 type Whole = Result<Option<bool>, String>;
 
@@ -129,7 +141,7 @@ impl<'a> Parser<'a, '_> {
             return self.fail(&format!("nested deeper than {MAX_DEPTH}"));
         }
         self.skip_blanks();
-        match self.rest {
+        let (opcode, rest) = match self.rest {
             [b'[', ..] => return self.members(NodeKind::List),
             [b'{', rest @ ..] => {
                 self.rest = rest;
@@ -140,13 +152,15 @@ impl<'a> Parser<'a, '_> {
                 return Ok(Some(false));
             }
             [b'"', ..] => return self.string(StringPlace::Value),
-            [b'-' | b'0'..=b'9', ..] => self.number()?,
-            [b'n', b'u', b'l', b'l', rest @ ..] => self.word(b'N', rest),
-            [b't', b'r', b'u', b'e', rest @ ..] => self.word(0x88, rest),
-            [b'f', b'a', b'l', b's', b'e', rest @ ..] => self.word(0x89, rest),
+            [b'-' | b'0'..=b'9', ..] => return self.number().map(|()| Some(true)),
+            [b'n', b'u', b'l', b'l', rest @ ..] => (b'N', rest),
+            [b't', b'r', b'u', b'e', rest @ ..] => (0x88, rest),
+            [b'f', b'a', b'l', b's', b'e', rest @ ..] => (0x89, rest),
             [] => return self.fail("not JSON: it ends"),
             _ => return self.fail("not JSON"),
-        }
+        };
+        self.out.push(opcode);
+        self.rest = rest;
         Ok(Some(true))
     }
 
@@ -179,13 +193,7 @@ impl<'a> Parser<'a, '_> {
                 }
                 return Ok(false);
             }
-            self.out.push(match kind {
-                NodeKind::Dict | NodeKind::OrderedDict => b'u',
-                NodeKind::Tuple => b't',
-                NodeKind::Set => 0x90,
-                NodeKind::Frozenset => 0x91,
-                _ => b'e',
-            });
+            self.out.push(opcodes(kind).2);
             if next != NextMember::Field {
                 self.expect(b']')?;
             }
@@ -201,15 +209,7 @@ impl<'a> Parser<'a, '_> {
     /// Begins a list, or what else a tag has made of it.
     fn members(&mut self, kind: NodeKind) -> Whole {
         self.expect(b'[')?;
-        // An empty one, and what begins one that is not.
-        let (empty, start): (&[u8], &[u8]) = match kind {
-            NodeKind::Dict => (b"}", b"}("),
-            NodeKind::Tuple => (b")", b"("),
-            NodeKind::Set => (b"\x8f", b"\x8f("),
-            NodeKind::Frozenset => (b"(\x91", b"("),
-            NodeKind::OrderedDict => (b")R", b")R("),
-            _ => (b"]", b"]("),
-        };
+        let (empty, start, _) = opcodes(kind);
         if kind == NodeKind::OrderedDict {
             classes::import(kind, self.out);
         }
@@ -228,11 +228,6 @@ impl<'a> Parser<'a, '_> {
         }
         self.state.levels.push(EncoderLevel { kind, next, hashable: true });
         Ok(None)
-    }
-
-    fn word(&mut self, opcode: u8, rest: &'a [u8]) {
-        self.out.push(opcode);
-        self.rest = rest;
     }
 
     /// Encodes a number. As in Python, it is an integer where nothing makes it a float.
