@@ -94,8 +94,8 @@ pub const LIMITS: &[Limit] = &[
         "connections that commands are making at once",
         "{}; {} more wait",
         &[
-            (Count(256), "sessions/streams/opening/state.rs ATTEMPTS"),
-            (Turn(16 << 10), "sessions/streams/opening/state.rs WAITING"),
+            (Count(256), "sessions/streams/opening/queue.rs ATTEMPTS"),
+            (Turn(16 << 10), "sessions/streams/opening/queue.rs WAITING"),
         ],
         "further commands are not read",
         "tests/it/control/pool.rs a_name_that_takes_long_holds_up_nothing",

@@ -11,6 +11,7 @@
 //! it in each of these states. Once a command has opened something, the run is a pool: no
 //! connection is more than another, and the one that the command line asked for is one of many.
 
+mod queue;
 mod state;
 
 use super::{OpenedListener, StreamSession, Streams};
@@ -26,8 +27,10 @@ use crate::sessions::core::Core;
 use crate::sessions::lookup::{Addresses, Lookup};
 use crate::sockets::{Address, Purpose, listen};
 
-pub(super) use state::{AskedConnection, Openings};
-use state::{OpeningAttempt, PendingListener};
+pub(super) use queue::AskedConnection;
+use queue::OpeningAttempt;
+pub(super) use state::Openings;
+use state::PendingListener;
 
 /// The longest address of a command, in bytes. A host name has 253 at most, and the name of a unix
 /// socket 108.
@@ -84,7 +87,7 @@ fn already_connected(address: &Address, number: Option<u64>) -> Failure {
 /// connection, where it has one by now.
 fn number_of(streams: &Streams, address: &Address) -> Option<Option<u64>> {
     let openings = &streams.openings;
-    if let Some(number) = openings.number_in_making(address) {
+    if let Some(number) = openings.queue.number_of(address) {
         return Some(Some(number));
     }
     let made = openings.connections_to(address).next();
@@ -96,7 +99,7 @@ fn number_of(streams: &Streams, address: &Address) -> Option<Option<u64>> {
 
 /// Begins attempts as long as there are places for them.
 fn advance(session: &mut StreamSession, pool: &mut Pool) {
-    while let Some(asked) = session.streams.openings.next() {
+    while let Some(asked) = session.streams.openings.queue.next() {
         let StreamSession { streams, .. } = &mut *session;
         let owner = pool.reserve();
         let options = streams.openings.routes.clone();
@@ -105,7 +108,7 @@ fn advance(session: &mut StreamSession, pool: &mut Pool) {
         let connector = Connector::on_behalf(route, owner, pool.now());
         let mut connector = connector.with(streams.openings.settle, budget);
         let progress = connector.begin(pool);
-        streams.openings.begin(owner, OpeningAttempt { asked, connector, noted: Vec::new() });
+        streams.openings.queue.begin(owner, OpeningAttempt { asked, connector, noted: Vec::new() });
         follow(session, pool, owner, progress);
     }
 }
@@ -115,9 +118,9 @@ pub(super) fn on(session: &mut StreamSession, pool: &mut Pool, event: &Event<'_>
     if !session.streams.openings.is_busy() {
         return false;
     }
-    let owners = session.streams.openings.concerned(event);
+    let owners = session.streams.openings.queue.concerned(event);
     for owner in &owners {
-        if let Some(attempt) = session.streams.openings.attempt(*owner) {
+        if let Some(attempt) = session.streams.openings.queue.attempt(*owner) {
             let progress = attempt.connector.on(pool, event);
             follow(session, pool, *owner, progress);
         }
@@ -135,8 +138,8 @@ pub(super) fn on(session: &mut StreamSession, pool: &mut Pool, event: &Event<'_>
 
 /// Follows what has become of an attempt.
 fn follow(session: &mut StreamSession, pool: &mut Pool, owner: Id, progress: Progress) {
-    session.streams.openings.note_attempts(owner);
-    let Some(attempt) = session.streams.openings.attempt(owner) else { return };
+    session.streams.openings.queue.note_attempts(owner);
+    let Some(attempt) = session.streams.openings.queue.attempt(owner) else { return };
     let (number, mut notes) = (attempt.asked.number, attempt.connector.take_notes());
     if let (Progress::Failed(_), Some(Note::Failed { .. })) = (&progress, notes.last()) {
         // The answer to the command has the same about the last address.
@@ -150,13 +153,13 @@ fn follow(session: &mut StreamSession, pool: &mut Pool, owner: Id, progress: Pro
     match progress {
         Progress::Pending | Progress::Retrying { .. } => {}
         Progress::Connected(new) => {
-            if let Some(asked) = session.streams.openings.conclude(pool, owner) {
+            if let Some(asked) = session.streams.openings.queue.conclude(pool, owner) {
                 session.streams.openings.note_made(new.id, &asked);
                 session.admit(pool, new, &asked);
             }
         }
         Progress::Failed(failure) => {
-            if let Some(asked) = session.streams.openings.conclude(pool, owner) {
+            if let Some(asked) = session.streams.openings.queue.conclude(pool, owner) {
                 report_failed(&mut session.core, pool, &asked, &failure);
                 session.on_parted(pool);
             }
@@ -193,7 +196,7 @@ pub(super) fn quit_when_made(session: &mut StreamSession, pool: &mut Pool) {
 /// has opened. False where there is none of them.
 pub(super) fn close(session: &mut StreamSession, pool: &mut Pool, which: &Recipient) -> bool {
     let StreamSession { core, streams, .. } = &mut *session;
-    let cancelled = streams.openings.cancel(pool, which);
+    let cancelled = streams.openings.queue.cancel(pool, which);
     report_cancelled(core, pool, &cancelled, "a command closes it");
     let are_closed = matches!(which, Recipient::Conn(number) if
         close_listeners(streams, pool, *number));
@@ -208,7 +211,7 @@ pub(super) fn close(session: &mut StreamSession, pool: &mut Pool, which: &Recipi
 
 /// The run ends: nothing that was asked for comes about any more.
 pub(super) fn cancel_all(core: &mut Core, streams: &mut Streams, pool: &mut Pool) {
-    let cancelled = streams.openings.cancel(pool, &Recipient::All);
+    let cancelled = streams.openings.queue.cancel(pool, &Recipient::All);
     report_cancelled(core, pool, &cancelled, "the run ends");
     for PendingListener { line, address, .. } in streams.openings.take_pending() {
         let (target, cause) = (address.to_string(), "the run ends");
