@@ -5,6 +5,9 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
 
+use serde_json::Value;
+
+use crate::support::load::in_some_try;
 use crate::support::net::{connect, read_exactly};
 use crate::support::proc::peak_kib;
 use crate::support::{Running, wirecat};
@@ -167,9 +170,15 @@ fn the_limit_is_refused_where_it_cannot_apply() {
     server.wait().code(0);
 }
 
-/// `within` of a read runs on while the message waits for those of others.
+/// `within` of a read runs on while the message waits for those of others. A server that is held up may
+/// find only then that the client stands still as well.
 #[test]
 fn a_read_is_late_although_its_message_has_to_wait() {
+    in_some_try(|detail: &Value| detail == "read-timeout", read_beside_others);
+}
+
+/// Why the one is closed that is to send a message in time.
+fn read_beside_others() -> Value {
     let limits = ["--max-frame", "100k", "--max-frame-total", "100k"];
     let args = ["tcp-serve", "--frame", "u32", "--input", "json", "--output", "json", "--paused"];
     let mut server = wirecat([&args[..], &limits, &["127.0.0.1:0"]].concat()).piped().start();
@@ -185,8 +194,6 @@ fn a_read_is_late_although_its_message_has_to_wait() {
     // The first one to send more may go on, and the others wait.
     three.write_all(&part(100 << 10, 1 << 10)).expect("it is taken");
     let closed = server.wait_for_event("closed");
-    assert_eq!(
-        (closed["conn"].as_u64(), closed["detail"].as_str()),
-        (Some(1), Some("read-timeout"))
-    );
+    assert_eq!(closed["conn"], 1);
+    closed["detail"].clone()
 }

@@ -180,6 +180,7 @@ fn a_client_that_reads_nothing_does_not_keep_a_server() {
     let mut server = wirecat(["tcp-serve", "-v", "127.0.0.1:0"]).input(noise(16 * MIB)).start();
     let client = connect_narrow(&server.address());
     assert_eq!(read_exactly(&client, 1000), noise(16 * MIB)[..1000]);
+    wait_until_full(&client);
     server.signal(SIGTERM);
     let ended = ends_soon(server).code(6);
     has_in_summary(&ended, " unsent ");
@@ -192,6 +193,7 @@ fn a_second_signal_of_another_kind_ends_it_at_once() {
     let client = wirecat(["tcp-connect", "-v", &address]).input(noise(16 * MIB)).start();
     let peer = accept(&listener);
     assert_eq!(read_exactly(&peer, 1000), noise(16 * MIB)[..1000]);
+    wait_until_full(&peer);
     let mut client = client;
     client.signal(SIGTERM);
     client.wait_for("stopping");
