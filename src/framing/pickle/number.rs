@@ -109,7 +109,9 @@ pub(super) fn write_long(bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, Pickl
         text.push('-');
     }
     let limb = |bytes: &[u8]| bytes.iter().rev().fold(0, |limb, byte| limb << 8 | u64::from(*byte));
-    let chunks = convert(bytes.chunks(8).rev().map(limb), divide);
+    let mut chunks = convert(bytes.chunks(8).rev().map(limb), divide);
+    // Zeros in front would count as digits. Zero itself has no chunk.
+    let _ = write!(text, "{}", chunks.pop().unwrap_or_default());
     for chunk in chunks.iter().rev() {
         let _ = write!(text, "{chunk:0DIGITS$}");
     }

@@ -346,6 +346,21 @@ fn what_is_no_list_of_floats_or_no_key_is_not_sent() {
     assert!(encoded(&format!("{{\"$decimal\":\"{}\"}}", "1".repeat(4301))).is_err());
 }
 
+/// Zeros in front are no digits, and zero may be as long as any number.
+#[test]
+fn long_integers_have_the_digits_that_they_need() {
+    for count in [4286, 4287, 4300] {
+        for sign in ["", "-"] {
+            let json = format!("{{\"$int\":\"{sign}{}\"}}", "9".repeat(count));
+            assert_eq!(decoded(&encoded(&json).unwrap()), Ok(json), "{count} digits");
+        }
+    }
+    // LONG1 (PEP 307).
+    let long = |bytes: &[u8]| decoded(&[b"\x8a", &[bytes.len() as u8], bytes, b"."].concat());
+    assert_eq!(long(&[0; 20]).as_deref(), Ok("0"));
+    assert_eq!(long(&[0xff; 20]).as_deref(), Ok("-1"));
+}
+
 /// What is not as Python writes it, and means the same.
 #[test]
 fn other_spellings_are_taken() {
