@@ -300,6 +300,7 @@ impl DatagramService for SendService {
             timers::RESEND if self.is_waiting() => {
                 // Begun anew while on its way, a long batch would never get to its last message.
                 if self.batch.is_loaded() && self.batch.is_done() {
+                    self.closed_port = None;
                     self.batch.rewind();
                     self.repeats += 1;
                 }

@@ -33,7 +33,8 @@ fn a_listener_that_comes_up_later_is_reached() {
 /// The kernel of this machine knows that nothing listens, and a person who waits wants to.
 #[test]
 fn a_port_that_stays_closed_is_named_at_the_end() {
-    let address = format!("127.0.0.1:{}", ClosedPort::new().port);
+    let closed = ClosedPort::new();
+    let address = format!("127.0.0.1:{}", closed.port);
     for wait in ["300ms", "2500ms"] {
         let ended = wirecat(["udp-send", "--wait", wait, "--send", "x", &address]).run().code(124);
         ended.says(&format!("({address} refuses them: nothing listens there)"));
@@ -42,6 +43,23 @@ fn a_port_that_stays_closed_is_named_at_the_end() {
     let address = peer.local_addr().unwrap().to_string();
     let ended = wirecat(["udp-send", "--wait", "300ms", "--send", "x", &address]).run().code(124);
     assert!(!ended.stderr.contains("refuses"), "{}", ended.stderr);
+}
+
+/// What was true of the first try is not said of a server that came up later and is silent.
+#[test]
+fn a_port_that_opens_later_is_not_called_closed() {
+    let closed = ClosedPort::new();
+    let address = format!("127.0.0.1:{}", closed.port);
+    let words = ["udp-send", "--wait", "2500ms", "--send", "x", "-v", &address];
+    let mut sender = wirecat(words).start();
+    sender.wait_for("starting");
+    // For the first try to meet a closed port. What follows holds where it does not.
+    std::thread::sleep(Duration::from_millis(300));
+    let peer = closed.open("127.0.0.1");
+    let ended = sender.wait_open().code(124);
+    peer.set_nonblocking(true).unwrap();
+    let is_heard = peer.recv(&mut [0; 9]).is_ok();
+    assert_eq!(ended.stderr.contains("refuses"), !is_heard, "{}", ended.stderr);
 }
 
 #[test]
