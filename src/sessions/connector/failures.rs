@@ -53,9 +53,12 @@ impl Connector {
         let limit = humantime::format_duration(self.patience.limit());
         let target = self.route.address.to_string();
         let new = |cause| Failure::new(Status::Timeout, Kind::Timeout, "connect to", target, cause);
+        let up = match self.route.options.via {
+            Some(_) => "the connection to the proxy is up",
+            None => "the connection itself is up",
+        };
         let failure = match self.is_answered {
-            true => new(format!("no answer to the handshake within {limit}"))
-                .fix("the connection itself is up"),
+            true => new(format!("no answer to the handshake within {limit}")).fix(up),
             false => new(format!("no answer within {limit}")),
         };
         self.of_destination(failure)
