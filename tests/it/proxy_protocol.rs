@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::support::data::{assert_same, noise};
 use crate::support::net::{accept, connect, listener, peer, read_all, until_reset};
-use crate::support::proc::{end, spawn};
+use crate::support::proc::{end, output, spawn};
 use crate::support::unix;
 use crate::support::{Ended, Running, skip, wirecat};
 
@@ -321,7 +321,7 @@ impl Drop for Haproxy {
 /// haproxy in front with send-proxy and send-proxy-v2, and behind with accept-proxy.
 #[test]
 fn haproxy_speaks_the_same() {
-    if Command::new("haproxy").arg("-v").stdout(Stdio::null()).status().is_err() {
+    if output(Command::new("haproxy").arg("-v")).is_err() {
         return skip("haproxy_speaks_the_same", "haproxy is not installed");
     }
     let directory = crate::support::tempdir().unwrap();

@@ -12,6 +12,7 @@ use crate::support::net::{
     RefusingPort, accept, connect, connect_narrow, listener, read_all, read_exactly, until_reset,
 };
 use crate::support::pipes::{PipeReader, pipe};
+use crate::support::proc::output;
 use crate::support::{Ended, Running, skip, wirecat};
 
 const MIB: usize = 1024 * 1024;
@@ -217,8 +218,8 @@ fn sigterm_does_not_hide_what_failed() {
 /// A directory that has room for one page.
 fn full_disk(path: &str) {
     let mount = |arguments: &[&str]| {
-        let status = std::process::Command::new(arguments[0]).args(&arguments[1..]).status();
-        status.is_ok_and(|status| status.success())
+        let mut command = std::process::Command::new(arguments[0]);
+        output(command.args(&arguments[1..])).is_ok_and(|output| output.status.success())
     };
     if !mount(&["mount", "-t", "tmpfs", "-o", "size=4096,nr_inodes=10", "tmpfs", path]) {
         return skip("sigterm_does_not_hide_what_failed", "nothing can be mounted");

@@ -74,7 +74,7 @@ impl Drop for Mount {
     fn drop(&mut self) {
         let mut command = Command::new("fusermount3");
         command.arg("-uzq").arg(self.shown.path());
-        let _ = command.stderr(Stdio::null()).status();
+        let _ = proc::output(&mut command);
         self.end();
     }
 }
