@@ -36,8 +36,8 @@ fn fill(mut stream: &TcpStream) {
 /// Waits until no more comes to who does not read.
 fn wait_until_full(stream: &TcpStream) {
     let waiting = || rustix::io::ioctl_fionread(stream).expect("a number");
-    let mut before = 0;
-    while std::mem::replace(&mut before, waiting()) != before {
+    let mut before = None;
+    while before.replace(waiting()) != before {
         std::thread::sleep(Duration::from_millis(500));
     }
 }

@@ -6,8 +6,8 @@ use std::process::Command;
 use crate::support::namespaces::{Host, Lan, has};
 use crate::support::{Program, program, skip, wirecat_path};
 
-/// A shell script in a new network namespace, in which it may mount files, with wirecat as `$W`; `None`, said aloud, where
-/// this user may not make one.
+/// A shell script in a new network namespace, in which it may mount files, with wirecat as `$W`; `None`,
+/// said aloud, where this user may not make one.
 fn isolated(test: &str, script: &str) -> Option<Program> {
     let probe = crate::support::proc::output(
         Command::new("unshare").args(["-n", "ip", "link", "set", "lo", "up"]),
