@@ -42,6 +42,7 @@ mod observer;
 mod opening;
 mod pool;
 mod racing;
+mod read_buffer;
 mod recorder;
 mod sender;
 mod signals;
@@ -65,6 +66,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::sys::mmsg::ReceiveBatch;
 use crate::sys::timerfd::TimerFd;
+use read_buffer::ReadBuffer;
 use stopping::DRAIN;
 use timers::{AnyTimer, OwnPurpose};
 
@@ -112,8 +114,7 @@ pub struct EventLoop {
     poll: Poll,
     events: Events,
     pool: Pool,
-    /// The one read buffer of the loop; an idle connection owns none.
-    scratch: Vec<u8>,
+    scratch: ReadBuffer,
     /// Memory for receiving datagrams, from the first one on.
     batch: Option<Box<ReceiveBatch>>,
     letters: Receiver<mailbox::Letter>,
@@ -137,7 +138,7 @@ impl EventLoop {
             poll,
             events: Events::with_capacity(EVENTS),
             pool,
-            scratch: vec![0; READ_SIZE],
+            scratch: ReadBuffer::new(READ_SIZE),
             batch: None,
             letters,
             signals: None,

@@ -145,10 +145,7 @@ impl EventLoop {
                 continue;
             }
             let size = channel.read_size as usize;
-            if self.scratch.len() < size {
-                self.scratch.resize(size, 0);
-            }
-            let into = self.scratch.get_mut(..size).unwrap_or_default();
+            let into = self.scratch.room(size);
             let is_linked = marks.has(Marks::LINKED) && !discard;
             let outcome = match is_linked {
                 true => self.pool.pump(id, into),
@@ -157,7 +154,7 @@ impl EventLoop {
             match outcome {
                 ReadOutcome::Bytes(count) => {
                     budget = budget.saturating_sub(count.max(READ_COST));
-                    let bytes = self.scratch.get(..count).unwrap_or_default();
+                    let bytes = self.scratch.filled(count);
                     match discard || is_linked {
                         true => {}
                         false if marks.has(Marks::SPECIAL) => self.pool.deliver(id, bytes, handler),

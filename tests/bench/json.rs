@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::Fallible;
 use crate::contest::{self, Column, Entrant, Kind, Sample};
-use crate::ends::{connect, wait_for_listener};
+use crate::ends::{aligned, connect, wait_for_listener};
 use crate::limit;
 use crate::peers::Reserved;
 use crate::plan::{Binary, Outcome, Plan};
@@ -113,9 +113,10 @@ fn message(framing: &str) -> Fallible<Vec<u8>> {
 }
 
 fn count_lines(mut from: impl Read) -> usize {
-    let mut chunk = vec![0; 128 * 1024];
+    let mut memory = vec![0; 128 * 1024];
+    let chunk = aligned(&mut memory);
     let mut lines = 0;
-    while let Ok(count @ 1..) = from.read(&mut chunk) {
+    while let Ok(count @ 1..) = from.read(chunk) {
         lines += memchr::memchr_iter(b'\n', chunk.get(..count).unwrap_or_default()).count();
     }
     lines

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::Fallible;
 use crate::contest::{self, Column, Entrant, Kind, Sample};
-use crate::ends::{accept, arrived, connect, join, wait_for_listener};
+use crate::ends::{accept, aligned, arrived, connect, join, wait_for_listener};
 use crate::limit;
 use crate::peers::Reserved;
 use crate::plan::{Binary, Outcome, Plan};
@@ -102,10 +102,11 @@ fn start(tool: &Tool) -> Fallible<(Process, TcpStream)> {
 /// Reads to the end; each byte must be that of the lines.
 fn drain(mut from: impl std::io::Read, burst: &[u8], whole: u64) -> Fallible<()> {
     let doubled = burst.repeat(2);
-    let mut chunk = vec![0; burst.len().min(128 * 1024)];
+    let mut memory = vec![0; burst.len().min(128 * 1024)];
+    let chunk = aligned(&mut memory);
     let mut came = 0_u64;
     loop {
-        let count = from.read(&mut chunk)?;
+        let count = from.read(chunk)?;
         if count == 0 {
             break;
         }

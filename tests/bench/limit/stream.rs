@@ -9,6 +9,7 @@ use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, pipe, splice};
 
 use super::PIPE;
 use crate::Fallible;
+use crate::ends::aligned;
 
 /// One read from a file; smaller ones cost more calls, larger ones leave the cache.
 const READ: usize = 512 * 1024;
@@ -55,9 +56,10 @@ pub(super) fn send_splice(port: u16) -> Fallible<()> {
 /// From anything to a connection, by copying.
 pub(super) fn send_read(port: u16) -> Fallible<()> {
     let mut to = connect(port)?;
-    let mut chunk = vec![0; READ];
+    let mut memory = vec![0; READ];
+    let chunk = aligned(&mut memory);
     loop {
-        let count = stdin().read(&mut chunk)?;
+        let count = stdin().read(chunk)?;
         if count == 0 {
             return Ok(to.shutdown(Shutdown::Write)?);
         }
@@ -113,9 +115,10 @@ pub(super) fn through(
 /// each message. Their number goes to stderr.
 pub(super) fn receive_lines(port: u16) -> Fallible<()> {
     let mut from = accept(port)?;
-    let mut chunk = vec![0; LINES];
+    let mut memory = vec![0; LINES];
+    let chunk = aligned(&mut memory);
     let mut lines = 0;
-    while let count @ 1.. = from.read(&mut chunk)? {
+    while let count @ 1.. = from.read(chunk)? {
         lines += memchr::memchr_iter(b'\n', chunk.get(..count).unwrap_or_default()).count();
     }
     eprintln!("{lines} lines");
