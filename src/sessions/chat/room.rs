@@ -28,7 +28,7 @@ use crate::sessions::timers;
 
 /// The member number of the user, who has no connection.
 const HOST: MemberId = 0;
-/// A member that does not take a byte of a full queue is too slow for a live room, be it the only one.
+/// A member whose queue is full is too slow for a live room, even where it is the only member.
 const SLOW: SlowRules = SlowRules { policy: Some(Policy::Kick), after: Duration::ZERO };
 /// The end of a member that did not take what was queued within [`GRACE`] after it was closed.
 const TOO_SLOW: CloseReason = CloseReason::new(Cause::Timeout, Detail::Slow);
@@ -79,7 +79,7 @@ impl RoomService {
         let core = Core::new(config.common, console, input);
         let admission = Admission::new(config.admission);
         let backlog = Backlog { queue: config.queue, slow: SLOW, frames: config.frame_total };
-        StreamSession::new(core, Box::new(service), admission, backlog, listeners)
+        StreamSession::new(core, Box::new(service), admission, backlog, listeners.into())
     }
 
     /// Adds a connection to the room, once, and returns its number.

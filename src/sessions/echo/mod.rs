@@ -93,7 +93,7 @@ impl EchoService {
         }
         let admission =
             Admission::new(AdmissionRules { access: config.access, ..AdmissionRules::default() });
-        StreamSession::new(core, Box::new(service), admission, backlog, listeners)
+        StreamSession::new(core, Box::new(service), admission, backlog, listeners.into())
     }
 
     /// Sends the answers to one read, or has them wait.

@@ -114,6 +114,22 @@ pub(crate) struct Streams {
     peer_name: String,
 }
 
+/// Where the connections of a session come from.
+#[derive(Default)]
+pub(crate) struct ConnectionSources {
+    listeners: Vec<Id>,
+    /// Makes the connection that the run is for, where it is for one.
+    dialer: Option<Dialer>,
+    /// What commands ask for besides.
+    openings: Openings,
+}
+
+impl From<Vec<Id>> for ConnectionSources {
+    fn from(listeners: Vec<Id>) -> Self {
+        Self { listeners, ..Self::default() }
+    }
+}
+
 /// A listener of a session.
 struct OpenedListener {
     id: Id,
@@ -160,15 +176,16 @@ impl Streams {
         admission: Admission,
         backlog: Backlog,
         profile: Profile,
-        (listeners, dialer): (Vec<Id>, Option<Dialer>),
+        sources: ConnectionSources,
     ) -> Self {
+        let ConnectionSources { listeners, dialer, openings } = sources;
         let listener = |id| OpenedListener { id, number: None };
         Self {
             admission,
             listeners: listeners.into_iter().map(listener).collect(),
             is_numbered: dialer.is_none(),
             dialer,
-            openings: Openings::default(),
+            openings,
             table: IdMap::default(),
             directory: Directory::default(),
             slow: SlowPolicy::new(backlog.slow, profile.flow),

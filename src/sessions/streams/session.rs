@@ -10,7 +10,10 @@ use super::ending::{self, EndMode};
 use super::frames;
 use super::opening::{self, Openings};
 use super::slow::{Backlog, DIALED};
-use super::{Admission, AdmissionRules, Context, Dialer, Scope, Streams, linking, refusing};
+use super::{
+    Admission, AdmissionRules, ConnectionSources, Context, Dialer, Scope, Streams, linking,
+    refusing,
+};
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{CloseMode, Event, Id, Pool, TimerKey};
@@ -58,10 +61,10 @@ impl StreamSession {
         let core = Core::new(config.common, console, input);
         let rules = AdmissionRules { conns: admission.conns.or(played), ..admission };
         let admission = Admission::new(rules);
-        let mut session = Self::new(core, service, admission, backlog, listeners);
-        session.first.extend(first);
-        session.streams.openings = Openings::new(routes, Duration::ZERO);
-        Ok(session)
+        let openings = Openings::new(routes, Duration::ZERO);
+        let sources = ConnectionSources { listeners, dialer: None, openings };
+        let session = Self::new(core, service, admission, backlog, sources);
+        Ok(Self { first: first.collect(), ..session })
     }
 
     /// `tcp-connect`: a session that dials, or waits for commands that name an address.
@@ -72,13 +75,11 @@ impl StreamSession {
         let service = services::of_client(replay.as_ref(), exec, probed);
         let first = |route| Dialer::new(route, common.limits.wait, dialing, pool.now());
         let dialer = route.map(|route| first(route).followed_by(others));
-        let mut openings = Openings::new(routes, dialing.settle);
-        openings.is_unbound = dialer.is_none();
+        let openings = Openings::new(routes, dialing.settle).unbound_if(dialer.is_none());
         let core = Core::new(common, console, input);
         let admission = Admission::new(AdmissionRules::default());
-        let mut session = Self::over(core, service, admission, backlog, (Vec::new(), dialer));
-        session.streams.openings = openings;
-        session
+        let sources = ConnectionSources { listeners: Vec::new(), dialer, openings };
+        Self::over(core, service, admission, backlog, sources)
     }
 
     /// A session over open listeners with any service.
@@ -87,10 +88,10 @@ impl StreamSession {
         service: Box<dyn StreamService>,
         admission: Admission,
         backlog: Backlog,
-        listeners: Vec<Id>,
+        sources: ConnectionSources,
     ) -> Self {
         core.listens = true;
-        Self::over(core, service, admission, backlog, (listeners, None))
+        Self::over(core, service, admission, backlog, sources)
     }
 
     /// A session that dials, with any service. Without a dialer, the service has what it needs.
@@ -100,7 +101,8 @@ impl StreamSession {
         dialer: Option<Dialer>,
     ) -> Self {
         let admission = Admission::new(AdmissionRules::default());
-        Self::over(core, service, admission, DIALED, (Vec::new(), dialer))
+        let sources = ConnectionSources { dialer, ..ConnectionSources::default() };
+        Self::over(core, service, admission, DIALED, sources)
     }
 
     fn over(
@@ -108,13 +110,13 @@ impl StreamSession {
         service: Box<dyn StreamService>,
         mut admission: Admission,
         backlog: Backlog,
-        (listeners, dialer): (Vec<Id>, Option<Dialer>),
+        sources: ConnectionSources,
     ) -> Self {
         let profile = service.profile();
         if core.common.wire.negotiated().is_some() {
             admission.refuse_with(framing::TINYPROTO_FULL);
         }
-        let mut streams = Streams::new(admission, backlog, profile, (listeners, dialer));
+        let mut streams = Streams::new(admission, backlog, profile, sources);
         streams.is_numbered |= core.input.has_commands();
         Self { core, streams, service, first: Vec::new() }
     }

@@ -45,6 +45,11 @@ impl Openings {
         Self { routes, settle, ..Self::default() }
     }
 
+    /// The same for a run that lives by its commands alone, where that is so.
+    pub(in crate::sessions::streams) fn unbound_if(self, is_unbound: bool) -> Self {
+        Self { is_unbound, ..self }
+    }
+
     /// Whether anything is on its way.
     pub(in crate::sessions::streams) fn is_busy(&self) -> bool {
         !self.queue.is_empty() || !self.pending.is_empty()
