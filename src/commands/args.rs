@@ -1,4 +1,4 @@
-//! What all commands take, or all that read stdin, and what it means.
+//! The options that all commands have, or all that read stdin, and what they mean.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -326,7 +326,7 @@ impl SilenceArgs {
 }
 
 impl PaceArgs {
-    /// Sends so fast, and shows how far it has come.
+    /// Sets the rate of the input, and whether its progress is shown.
     pub(super) fn apply(&self, common: &mut Common) {
         common.input.rate = self.rate;
         common.output.progress = self.progress;

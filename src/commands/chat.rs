@@ -57,7 +57,7 @@ pub struct ChatArgs {
     /// The protocol of the host: line, or tinyproto, that of the Python library [default: line]
     #[arg(long, value_name = "FRAMING", help_heading = "Chat")]
     pub frame: Option<Framing>,
-    /// What is said.
+    /// What is sent.
     #[command(flatten, next_help_heading = "Chat")]
     pub source: SourceArgs,
 
@@ -164,7 +164,7 @@ fn common(args: &ChatArgs, place: Place, wire: Wire) -> Result<(Common, Net), Fa
     Ok((common, place.net))
 }
 
-/// A stream between a host and its members, with lines of so many bytes.
+/// A stream between a host and its members, with lines of up to `max` bytes.
 fn stream(args: &ChatArgs, max: usize) -> Wire {
     Wire::of_stream(args.frame.clone().unwrap_or(Framing::Line), max)
 }

@@ -1,4 +1,4 @@
-//! What the datagram commands take, and what it means.
+//! The options that the datagram commands have, and what they mean.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

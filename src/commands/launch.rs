@@ -93,8 +93,8 @@ impl Launch {
         opened.into_iter().map(|one| self.add_listener(one, net)).collect()
     }
 
-    /// Listens for streams for each of so many loops, where each may have a listener of its own, and for
-    /// this one where not.
+    /// Listens for streams in each loop of the run, where the port can be shared, and otherwise in this
+    /// one alone.
     ///
     /// # Errors
     /// One of the addresses cannot be listened on.

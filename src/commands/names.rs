@@ -119,9 +119,9 @@ impl Launch {
 /// Which side of its connections a command is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// It goes to its peers, and has not done so where SIGTERM ends it before.
+    /// It connects to its peers; SIGTERM before that means that it has failed.
     Client,
-    /// It waits for its peers. SIGTERM is its end in order.
+    /// It waits for its peers; SIGTERM ends it in order.
     Server,
 }
 

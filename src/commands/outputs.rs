@@ -15,8 +15,8 @@ use crate::sockets::tls::KeyLogFile;
 /// What is written to under a name, and what stands there.
 type Named = (String, Metadata);
 
-/// Checks that what a run writes to is not one file twice, nor what it reads. A file that is to be created
-/// is none yet.
+/// Checks that no two outputs of a run are one file, and that none is the file that it reads. A file that
+/// does not exist yet is never the same as another.
 ///
 /// # Errors
 /// `Status::Usage`: two are one file, or one FIFO that takes a recording.
@@ -43,8 +43,8 @@ fn named(option: &str, file: &std::path::Path) -> Option<Named> {
     Some((format!("{option} {}", file.display()), file.metadata().ok()?))
 }
 
-/// Adds one, which is none of those that are known. The ports are one small write, and so is each line of
-/// secrets, which a FIFO takes whole beside what others write (pipe(7), PIPE_BUF).
+/// Adds an output, or refuses one that is the same file as a known one. The ports are one small write, and so
+/// is each line of secrets: a FIFO takes such a write whole beside those of others (pipe(7), PIPE_BUF).
 fn add(known: &mut Vec<Named>, new: Option<Named>, shares_no_fifo: bool) -> Result<(), Failure> {
     let Some((name, found)) = new else { return Ok(()) };
     // A terminal or a device, such as the null device, may take as much as one likes.

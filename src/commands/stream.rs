@@ -1,4 +1,4 @@
-//! What both stream commands take, and what it means.
+//! The options that both stream commands have, and what they mean.
 
 use std::ffi::OsStr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Connections that are tried for so long, and more than once.
+//! Connections with a time limit, and with more than one attempt.
 //!
 //! ```text
 //!             at once, or after a pause            an address answers
@@ -29,7 +29,7 @@ use crate::values;
 /// The longest pause between two attempts.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// How hard a connection is tried.
+/// How long a connection is tried, and how often.
 ///
 /// ```
 /// use std::time::Duration;
@@ -63,12 +63,12 @@ pub struct ConnectPolicy {
 }
 
 impl ConnectPolicy {
-    /// One attempt, which may take so long.
+    /// One attempt, which may take this long.
     pub fn within(timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..Self::default() }
     }
 
-    /// The same with so many more attempts, the first of them after such a pause.
+    /// Adds `retries` more attempts, the first of them after `pause`.
     #[must_use]
     pub fn retry(self, retries: u32, pause: Duration) -> Self {
         Self { retries, pause, ..self }

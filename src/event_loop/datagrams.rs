@@ -54,9 +54,9 @@ pub(super) struct Datagrams {
 pub enum BatchSent {
     /// All of them went out.
     All,
-    /// So many went out; the kernel takes no more before `Drained`.
+    /// This many went out; the kernel takes no more before `Drained`.
     Some(usize),
-    /// So many went out; the next one failed, and is not tried again by itself.
+    /// This many went out; the next one failed, and is not tried again.
     Failed(usize, io::Error),
     /// There is no such socket any more.
     Gone,

@@ -228,7 +228,7 @@ impl SenderInbox {
         fresh
     }
 
-    /// Up to so many bytes, and whether some are left.
+    /// Takes up to `most` bytes, and returns whether some are left.
     pub(super) fn take(&self, id: Id, most: usize) -> (Bytes, bool) {
         let mut state = self.lanes.lock();
         let Some(lane) = state.lanes.get_mut(id) else { return (Bytes::new(), false) };

@@ -86,12 +86,12 @@ use super::pool::Pool;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 
-/// A read of so many bytes shows that splicing pays; twice [`SMALL`], so that a link does not go back and
-/// forth.
+/// A read of at least this many bytes shows that splicing pays; twice [`SMALL`], so that a link does not
+/// switch back and forth.
 const LARGE: usize = 16 * 1024;
 /// A splice of fewer bytes saves nothing, with the call behind it that asks for the rest.
 const SMALL: usize = 8 * 1024;
-/// So many of them in a row, and the link copies again. Each costs 28 % more than a copy at most.
+/// After this many of them in a row, the link copies again. Each costs at most 28 % more than a copy.
 const FEW: u8 = 4;
 /// A move into a file, in high marks: 1 MiB, as much as a pipe takes.
 const FILE_MARKS: usize = 4;

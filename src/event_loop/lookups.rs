@@ -78,8 +78,8 @@ impl Lookups {
 }
 
 impl Pool {
-    /// Asks the resolver; [`Mail::Resolved`] follows. So many questions are asked at once, and further
-    /// ones wait for an answer to one of them.
+    /// Asks the resolver; [`Mail::Resolved`] follows. While 512 questions are open, further ones
+    /// wait.
     ///
     /// # Errors
     /// No thread can be had, or too many questions wait.

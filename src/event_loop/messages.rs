@@ -233,7 +233,7 @@ impl Pool {
         self.stop_expecting(id);
     }
 
-    /// Hands over what a pause, a switch or the length of a turn has left, up to about so many bytes.
+    /// Hands over what a pause, a switch or the length of a turn has left, up to about `budget` bytes.
     /// Returns whether the connection may be read on.
     pub(super) fn deliver_held(
         &mut self,

@@ -256,7 +256,7 @@ impl EventLoop {
         self.pool.poll_timeout(Instant::now)
     }
 
-    /// Sleeps until there is something to do, or for so long, and notes what is ready.
+    /// Sleeps until there is something to do, for no longer than `limit`, and notes what is ready.
     fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
         if let Some(rest) = self.pool.wait_for_batch() {
             std::thread::sleep(rest);

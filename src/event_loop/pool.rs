@@ -91,7 +91,7 @@ pub struct Pool {
     pub(super) handshakes: IdMap<Handshaking>,
     /// Names that are being looked up, and that are to be.
     pub(super) lookups: Lookups,
-    /// The loop is to rest for so long before it polls.
+    /// How long the loop rests before it polls.
     pub(super) batching: Option<Duration>,
     pub(super) recording: PoolRecorder,
     /// What makes connections in a simulation.

@@ -48,8 +48,8 @@ pub trait Recorder: Send {
     fn end(&mut self) -> Result<(), Failure>;
 }
 
-/// From so many bytes that wait nothing is read, so that nothing more is to be recorded; a quarter of
-/// that has the pool read again.
+/// While this many bytes wait to be written, the pool reads nothing, so that there is nothing more to
+/// record. It reads again at a quarter of that.
 pub(super) const FULL: usize = 1 << 20;
 /// How often a recorder whose bytes wait is asked to write them. The loop has no event for that.
 const RETRY: Duration = Duration::from_millis(10);

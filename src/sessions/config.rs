@@ -74,9 +74,9 @@ pub struct Limits {
 /// What the run is for: it ends when this is reached, and fails when it ends before.
 #[derive(Clone, Debug, Default)]
 pub struct Goal {
-    /// So many messages received.
+    /// `--count`: this many messages are received.
     pub count: Option<u64>,
-    /// The same where several loops receive: how many are left for all of them.
+    /// Where several loops receive: how many of them are left for all loops.
     pub left: Option<Arc<AtomicU64>>,
     /// A match in what is received.
     pub expect: Option<Expect>,
@@ -256,7 +256,7 @@ pub struct Serve {
     pub threads: usize,
 }
 
-/// What a server does with what a client sends, and what it sends itself.
+/// What a server does with what a client sends, and what it sends to clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Handling {
     /// stdin to all, all to stdout.
@@ -308,14 +308,14 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Datagrams of so many bytes at most.
+    /// Datagrams of up to `max` bytes.
     pub const fn of_datagrams(max: usize) -> Self {
         let mut wire = Self::of_stream(Framing::None, max);
         wire.datagrams = true;
         wire
     }
 
-    /// A stream with messages of so many bytes at most.
+    /// A stream with messages of up to `max` bytes.
     pub const fn of_stream(framing: Framing, max: usize) -> Self {
         let frame = FrameSettings { framing, max, keep_cr: false };
         Self { datagrams: false, frame, crlf: false, read_size: READ_SIZE, paused: false }
@@ -331,7 +331,7 @@ impl Wire {
         (self.frame.framing == Framing::Tinyproto).then_some(self.frame.max)
     }
 
-    /// Whether what is received are messages, be it because each is asked for.
+    /// Whether messages are received: by a framing, or because commands ask for each.
     pub fn delivers_messages(&self) -> bool {
         self.has_messages() || self.paused
     }

@@ -34,10 +34,11 @@ pub use stdout::{DataTo, StdoutEnd};
 pub(crate) use totals::{OpenTraffic, Totals, closed_event};
 pub(crate) use uplink::{ConsoleEntry, RemoteForm, Uplink};
 
-/// Raw messages from this size on go out by themselves; smaller ones are gathered, so that a
+/// Raw messages from this size on are written by themselves; smaller ones are gathered, so that a
 /// burst of them costs one write.
 const DIRECT: usize = 4096;
-/// What is gathered of a burst that goes on; lines from this size on go out by themselves.
+/// A burst is written as soon as this much of it is gathered; lines from this size on go out by
+/// themselves.
 const MANY: usize = 64 * 1024;
 
 /// stdout, stderr, and the totals.
@@ -47,20 +48,20 @@ pub struct Console {
     stdout: Stdout,
     /// The recording goes to stdout.
     is_record: bool,
-    /// stdout shows what passes, which goes on without it.
+    /// stdout only shows what passes: the run goes on without it.
     pub(crate) is_view: bool,
     pub(crate) view: TerminalView,
-    /// Whether a `data` event is for anybody; it is asked for each message.
+    /// Whether anything shows or uses `data` events; this is asked for each message.
     shows_data: bool,
     /// Written forms that wait for the end of a burst.
     pending: Vec<u8>,
     long: LongEvents,
-    /// The time of the burst, which is asked for once.
+    /// The time of the burst, read once.
     clock: Option<SystemTime>,
     pub(crate) hooks: Hooks,
     pub(crate) totals: Totals,
     started: Instant,
-    /// Where the console of the run is, where this is another loop of it.
+    /// The queue to the console of the run, if this loop is not the one that has it.
     uplink: Option<Box<dyn Uplink>>,
 }
 
@@ -98,7 +99,7 @@ impl Console {
         Ok(Self::over(pool, reporter, form, stdout))
     }
 
-    /// The console of a loop beside the one that has stdout and stderr.
+    /// The console of a loop that has neither stdout nor stderr, and passes all to the one that does.
     pub(crate) fn remote(pool: &Pool, of: RemoteForm, uplink: Box<dyn Uplink>) -> Self {
         let RemoteForm { settings, form, is_terminal, is_raw } = of;
         // All lines that it prepares go elsewhere.
@@ -146,7 +147,7 @@ impl Console {
         self.uplink.is_some()
     }
 
-    /// Does what another loop has for the console.
+    /// Handles an entry that another loop has sent to this console.
     pub(crate) fn take_entry(&mut self, pool: &mut Pool, entry: &ConsoleEntry) {
         match entry {
             ConsoleEntry::Line(line) => {
@@ -216,7 +217,7 @@ impl Console {
         self.is_view && self.form != Output::Json
     }
 
-    /// Whether what passes a relay is for anybody.
+    /// Whether anything shows what passes a relay.
     pub(crate) fn shows_passing(&self) -> bool {
         let is_written = matches!(self.form, Output::Written(_));
         self.shows_data || is_written && (self.stdout.is_used() || self.is_remote())
@@ -320,7 +321,7 @@ impl Console {
         self.long.are_crowded(self.pending.len())
     }
 
-    /// Writes what was gathered where it is much: a burst of answers has no end of its own.
+    /// Writes what was gathered if it is much: a burst of answers has no end of its own.
     pub(crate) fn commit_many(&mut self, pool: &mut Pool) {
         if self.pending.len() >= MANY {
             self.commit(pool);
@@ -341,7 +342,7 @@ impl Console {
         }
     }
 
-    /// Writes what is no message: a frame of a screen.
+    /// Writes a frame of a screen, which is no message.
     pub(crate) fn paint(&mut self, pool: &mut Pool, frame: &[u8]) {
         self.write(pool, frame);
     }

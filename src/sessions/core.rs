@@ -44,7 +44,7 @@ pub struct Core {
     goal: GoalState,
     /// This side listens, and to be asked to stop is how it ends.
     pub(crate) listens: bool,
-    /// All that run: the main command, hooks, those of connections.
+    /// All children that run: the main command, hooks, and those of connections.
     pub(crate) children: Children,
     command: MainCommand,
     readiness: Readiness,
@@ -100,7 +100,7 @@ impl Core {
         }
     }
 
-    /// Has the next part of a throttled input sent then.
+    /// Wakes the session at that time, to send the next part of a throttled input.
     pub(crate) fn wake_at(&self, pool: &mut Pool, at: Instant) {
         pool.arm(TimerKey::global(timers::PACE), at.saturating_duration_since(pool.now()));
     }
@@ -131,7 +131,7 @@ impl Core {
         }
     }
 
-    /// Goes on with that, as far as it gets without waiting.
+    /// Continues the announcement, as far as it gets without waiting.
     #[cold]
     fn announce(&mut self, pool: &mut Pool) {
         let free = (self.input.progress().source == Source::Absent, !self.console.uses_stdout());
@@ -158,7 +158,7 @@ impl Core {
         }
     }
 
-    /// The run's part in an event, and what it means for the session.
+    /// Handles what concerns the run in an event, and returns what the event means for the session.
     pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Disposition {
         match event {
             Event::Signal(Signal::Child) => {
@@ -202,7 +202,7 @@ impl Core {
         }
     }
 
-    /// Output that was full takes data again, unless another part of it is still full.
+    /// Output that was full takes data again; nothing follows while another part of it is full.
     pub(crate) fn resume(&self, pool: &mut Pool) -> Disposition {
         if self.console.is_full() {
             return Disposition::Nothing;
@@ -308,7 +308,7 @@ impl Core {
         self.take_messages(payload, 1)
     }
 
-    /// The same of so many messages, of which more than one come only where nothing looks at them.
+    /// The same for `count` messages, which is more than one only where nothing looks at them.
     #[inline]
     pub(crate) fn take_messages(&mut self, payload: &[u8], count: usize) -> bool {
         debug_assert!(count == 1 || self.looks_at_no_message());
@@ -367,7 +367,7 @@ impl Core {
     }
 
     /// Whether the run has received what it is for: the match of `--expect`, or as many messages
-    /// as `--count` asks for, be there a match among them or not.
+    /// as `--count` asks for, whether one of them matched or not.
     pub(crate) fn has_enough(&self) -> bool {
         self.goal.is_met(self.received())
     }

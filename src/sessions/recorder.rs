@@ -46,7 +46,7 @@ const MOST: usize = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the end waits for a reader that poll(2) calls ready and write(2) does not.
 const PAUSE: Duration = Duration::from_millis(10);
-/// A pipe that takes bytes at all takes so many without blocking (pipe(7), a page).
+/// Bytes that a pipe takes without blocking when it is ready for writing (pipe(7), a page).
 const PAGE: usize = 4096;
 
 /// Where a recording goes: FILE, `pcapng:FILE` or `ndjson:FILE`; `-` is stdout.
@@ -92,7 +92,7 @@ pub struct FileRecorder {
     /// What the file is called in messages.
     name: String,
     form: Form,
-    /// It is read by somebody, who may be slow: a FIFO or a pipe.
+    /// It is a FIFO or a pipe, whose reader may be slow.
     has_reader: bool,
     pending: PendingRecords,
     /// The secrets of TLS on what is captured.
@@ -216,7 +216,7 @@ impl FileRecorder {
         }
     }
 
-    /// Writes as long as the reader takes bytes, and waits so long for it to take some.
+    /// Writes as long as the reader takes bytes, and waits up to `patience` for it to take some.
     fn write_what_is_taken(&mut self, patience: Duration) -> io::Result<()> {
         let until = Instant::now() + patience;
         while self.pending.waiting() > 0 {

@@ -28,7 +28,7 @@ use crate::sys::socket::set_receive_low_mark;
 
 /// Bytes of a batch: three segments of loopback.
 const BATCH: usize = 192 * 1024;
-/// So many bytes show that a link is kept busy: 13 ms of 20 Gbit/s, beside which a pause is little.
+/// A link that has moved this many bytes is busy: 13 ms of 20 Gbit/s, beside which a pause is little.
 /// Tests have less to do.
 const STEADY: usize = if cfg!(test) { 4 } else { 32 } * 1024 * 1024;
 /// How long nothing may come before what has come is taken.

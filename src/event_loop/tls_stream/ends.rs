@@ -62,7 +62,7 @@ impl Ends {
         }
     }
 
-    /// A close_notify of so many bytes is sent.
+    /// Notes that a close_notify of `bytes` bytes is sent.
     pub(super) fn notify(&mut self, bytes: usize) {
         debug_assert!(self.notified.is_none(), "one is sent");
         self.notified = Some(bytes);

@@ -27,7 +27,7 @@ impl Waiting {
         &mut self.bytes
     }
 
-    /// So many at the front are done with.
+    /// Notes that the first `count` bytes are done with.
     pub(super) fn advance(&mut self, count: usize) {
         debug_assert!(count <= self.len(), "{count} of {} bytes", self.len());
         self.done += count;

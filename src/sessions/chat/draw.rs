@@ -138,7 +138,7 @@ fn draw_messages(view: &ChatView, area: Rect, coloured: bool, buffer: &mut Buffe
     }
 }
 
-/// What of an area is behind so many columns.
+/// The part of an area to the right of its first `columns`.
 fn beyond(area: Rect, columns: u16) -> Rect {
     let columns = columns.min(area.width);
     Rect { x: area.x + columns, width: area.width - columns, ..area }

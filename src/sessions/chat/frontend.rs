@@ -36,7 +36,7 @@ pub(super) struct InputEvent {
     pub(super) interrupts: bool,
 }
 
-/// Lines that wait for so long are worth a word.
+/// The user is told that lines wait once they have waited this long.
 const NOTABLE: Duration = Duration::from_millis(500);
 
 /// Lines that may wait behind a screen; one more is not sent, and the user sees it.

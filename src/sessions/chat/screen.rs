@@ -76,7 +76,7 @@ impl Screen {
         self.rings |= is_for_you;
     }
 
-    /// Takes what the terminal has sent, up to so many lines; at its end the user leaves.
+    /// Takes what the terminal has sent, up to `most` lines; at its end the user leaves.
     pub(super) fn take_input(&mut self, piece: Piece<'_>, most: usize) -> InputEvent {
         let mut input = InputEvent { leaves: piece.is_end(), ..InputEvent::default() };
         self.is_stale = true;

@@ -1,5 +1,5 @@
-//! Events: those of the run on stderr, among the JSON on stdout, and to the hooks; the sums of what was
-//! left out; and what is shown to people beside them. The summary is the last one, with the end of the output.
+//! Events: where they are shown (stderr, the JSON on stdout) and which hooks they start; the sums of those
+//! that were left out; and what only people see. The summary is the last event, at the end of the output.
 
 use std::time::SystemTime;
 
@@ -16,7 +16,7 @@ use crate::sessions::hooks::Hooks;
 use crate::sessions::timers;
 
 impl Console {
-    /// Whether an event of this name is for anybody. Where it is not, none need be made.
+    /// Whether anything shows or uses events of this name. If not, none need be made.
     pub(crate) fn shows(&self, name: Name) -> bool {
         let is_written = self.form == Output::Json && self.reporter.selects(name);
         is_written || self.reporter.shows(name) || self.hooks.want(name)
@@ -92,7 +92,7 @@ impl Console {
         }
     }
 
-    /// Shows words that are for people only, where a person reads stderr.
+    /// Shows a text for people, where a person reads stderr.
     pub(crate) fn show_words(&mut self, pool: &mut Pool, words: &str) {
         if self.reporter.has_reader() && self.uplink.is_none() {
             self.begin_line_for_event(pool);

@@ -18,7 +18,7 @@ use bytes::{Buf, Bytes};
 use crate::framing::WORK;
 use crate::report::escape_json;
 
-/// A message that was made has so many bytes at least to be written in steps.
+/// Messages of at least this many bytes are written in steps.
 pub(super) const LONG: usize = 1 << 20;
 /// Bytes that are gathered behind a long event before whatever makes them has to wait.
 const MOST_BEHIND: usize = 1 << 20;
@@ -47,7 +47,7 @@ impl LongEvents {
         self.0.iter().map(|event| event.text.len()).sum()
     }
 
-    /// Whether no more is to come behind them, where so many bytes do already.
+    /// Whether nothing more may wait behind them, where `behind` bytes do already.
     pub(super) fn are_crowded(&self, behind: usize) -> bool {
         self.0.len() > 1 || !self.is_empty() && behind >= MOST_BEHIND
     }

@@ -15,12 +15,12 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
     /// The same as a handle, where there is one; what is large is then queued without a copy.
     pub made: Option<&'a Bytes>,
-    /// The same as it goes on the wire again, or why it cannot, where its service passes messages on
-    /// and it is long.
+    /// The message as it goes on the wire again, or why it cannot: set for a long one, where its
+    /// service passes messages on.
     pub wire: Option<&'a Result<Bytes, FrameError>>,
     /// It is the last one of its stream and has no proper end.
     pub partial: bool,
-    /// How many messages it is; more than one lie there as lines.
+    /// How many messages it holds; more than one are lines, one after the other.
     pub count: usize,
     /// The number of the connection, on servers.
     pub conn: Option<u64>,

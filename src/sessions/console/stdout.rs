@@ -34,7 +34,7 @@ pub enum StdoutEnd {
     Unread,
     /// Data could not be written.
     Failed(Failure),
-    /// So many bytes were not taken before it was given up.
+    /// This many bytes were not taken before it was given up.
     Undelivered(u64),
 }
 
@@ -121,7 +121,7 @@ impl Stdout {
         self.is_full = false;
     }
 
-    /// Sends bytes. That it is lost was reported by its `Closed`.
+    /// Sends bytes. A stdout that is gone drops them: its `Closed` has reported that.
     pub(super) fn send(&mut self, pool: &mut Pool, bytes: &[u8]) {
         self.send_pieces(pool, [bytes]);
     }
@@ -155,7 +155,7 @@ impl Stdout {
         (self.release)(self.kind);
     }
 
-    /// Forgets the channel, and returns what its end means, where so many bytes more were to be written.
+    /// Forgets the channel, and returns what its end means; `unwritten` bytes were still to be queued.
     pub(super) fn closed(&mut self, end: &End, unwritten: usize) -> StdoutEnd {
         (self.id, self.is_full) = (None, false);
         match &end.error {

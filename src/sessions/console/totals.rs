@@ -1,4 +1,4 @@
-//! What connections have moved: in the event of the end of one, and in the sums of the run.
+//! Traffic counts: of one connection for its `closed` event, and of all for the sums of the run.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,14 @@ use crate::error::Status;
 use crate::event_loop::{End, Id, Pool, Traffic};
 use crate::report::{Name, Notice};
 
-/// What has gone through all connections that are gone, and how many there were.
+/// The traffic of all connections that are closed, and how many there were.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) received: u64,
     pub(crate) sent: u64,
     /// Messages received and sent; `None` on streams that have none.
     pub(crate) messages: Option<(u64, u64)>,
-    /// Connections there were; `None` where there are none.
+    /// How many connections there were; `None` where a run has none.
     pub(crate) connections: Option<u64>,
     /// Bytes that were to be sent and were not.
     pub(crate) unsent: u64,
@@ -62,7 +62,7 @@ impl Totals {
         summary
     }
 
-    /// Adds those of another loop of the run.
+    /// Adds the totals of another loop of the run.
     pub(crate) fn add(&mut self, other: &Self) {
         let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
             (Some(one), Some(other)) => Some(one + other),
@@ -81,7 +81,7 @@ impl Totals {
 }
 
 impl OpenTraffic {
-    /// Adds that of another loop of the run.
+    /// Adds the traffic of another loop of the run.
     pub(crate) fn add(&mut self, other: &Self) {
         self.received += other.received;
         self.sent += other.sent;

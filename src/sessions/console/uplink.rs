@@ -1,15 +1,15 @@
-//! The console of a run that has several loops: one loop has stdout, stderr and the hooks, and what the
-//! others have for them goes there in entries, each of them whole lines or whole messages.
+//! The console of a run that has several loops. One loop has stdout, stderr and the hooks; the others send
+//! it entries, each of which holds whole lines or whole messages.
 //!
-//! An entry is made where its event happens. What the whole run is about (`stopping`, `stats`, the
-//! summary) is reported by the loop that has the console alone.
+//! An entry is made where its event happens. Events about the whole run (`stopping`, `stats`, the
+//! summary) are reported only by the loop that has the console.
 
 use bytes::Bytes;
 
 use crate::protocol::output::{Output, Written};
 use crate::report::{Name, PreparedLine, Settings};
 
-/// What one loop has for the console of the run.
+/// What another loop sends to the console of the run.
 #[derive(Clone, Debug)]
 pub(crate) enum ConsoleEntry {
     /// A line for stderr.
@@ -56,7 +56,7 @@ pub(crate) trait Uplink {
     /// Whether so much is in flight that whatever makes entries has to wait.
     fn is_full(&self) -> bool;
 
-    /// So much of what is in flight has been taken.
+    /// Notes that entries of this `cost` have been taken.
     fn note_taken(&mut self, cost: usize);
 }
 

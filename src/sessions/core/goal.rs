@@ -74,7 +74,7 @@ impl GoalState {
         self.matched = true;
     }
 
-    /// Whether so many messages are enough, or one of them has matched.
+    /// Whether `received` messages are enough, or one of them has matched.
     pub(super) fn is_met(&self, received: u64) -> bool {
         self.matched || self.goal.count.is_some_and(|count| received >= count)
     }

@@ -1,5 +1,5 @@
-//! How far a run is, and what is decided of its end. It knows no pool and no clock: `shutdown` and `stop`
-//! act on it.
+//! The phase of a run, and what has been decided about its end. It knows no pool and no clock: `shutdown`
+//! and `stop` act on it.
 
 use super::stop::SIGNALLED;
 use crate::close::CloseReason;
@@ -41,7 +41,7 @@ pub(super) enum Phase {
 /// What ends the draining of input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Drain {
-    /// Nothing is left to read, or so many turns have passed.
+    /// Nothing is left to read, or this many more turns have passed.
     Within(u32),
     /// stdout is full; when it takes data again, reading goes on.
     AfterOutput,
@@ -54,7 +54,7 @@ pub(super) enum Unread {
     Nothing,
     /// Something is.
     Some,
-    /// What was read has nowhere to go, and turns would be used up in vain.
+    /// Something is, but what was read has nowhere to go: a turn would be wasted.
     Blocked,
 }
 

@@ -1,4 +1,4 @@
-//! `tick` of the commands: the time, as an event every so often.
+//! The command `tick`: an event with the time, at a fixed interval.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ struct Ticking {
 }
 
 impl Ticks {
-    /// Begins to tick, counted from none; without a time it ends.
+    /// Begins to tick, from a count of 0; `None` ends it.
     pub(crate) fn set(&mut self, pool: &mut Pool, every: Option<Duration>, line: u64) {
         let begin = |every| Ticking { every, next: pool.now() + every, count: 0, line };
         self.0 = every.map(begin);

@@ -22,7 +22,7 @@ use crate::sys::mmsg::ReturnPath;
 
 const NO_CONNECTIONS: &str = "datagrams have no connections: name the peer, as IP:PORT";
 
-/// One to whom a command sends.
+/// A receiver of a command that sends.
 #[derive(Clone, Debug)]
 pub(super) struct DatagramReceiver {
     pub(super) socket: Id,
@@ -42,10 +42,10 @@ pub(super) struct DeferredMessage {
 
 /// A service that obeys commands.
 pub(super) trait CommandedService: DatagramService {
-    /// Those whom a command means, with their sockets; none where it is not known.
+    /// The receivers that a command names, with their sockets; none where the name is unknown.
     ///
     /// # Errors
-    /// Nobody can be meant by that (`Usage`), or there is no socket to send from.
+    /// The name cannot be a receiver here (`Usage`), or there is no socket to send from.
     fn receivers(
         &mut self,
         context: &mut DatagramContext<'_>,
@@ -64,7 +64,7 @@ pub(super) trait CommandedService: DatagramService {
         Ok(Some(message))
     }
 
-    /// Reports each that there is by a notice of its own.
+    /// Reports each group and each peer by a notice of its own.
     fn list(&self, sockets: &Sockets, report: &mut dyn FnMut(&Notice<'_>));
 
     /// The groups that commands join and leave, where there are any.
@@ -133,7 +133,7 @@ pub(super) fn report_unsent(context: &mut DatagramContext<'_>, unsent: &UnsentDa
     }
 }
 
-/// The run ends, and so many bytes of messages that were accepted have not left.
+/// Reports that the run ends with `unsent` bytes of accepted messages left.
 pub(super) fn report_rest(context: &mut DatagramContext<'_>, unsent: usize) {
     if unsent > 0 && context.core.input.has_commands() {
         let cause = format!("its time is over, and these bytes are left: {unsent}");
@@ -250,7 +250,7 @@ fn execute_send(
 /// Sends a message, and answers its command.
 ///
 /// # Errors
-/// Nobody can be meant by its receiver (`Usage`).
+/// The name of its receiver cannot be one here (`Usage`).
 pub(super) fn send(
     service: &mut dyn CommandedService,
     context: &mut DatagramContext<'_>,

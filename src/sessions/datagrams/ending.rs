@@ -31,7 +31,7 @@ pub(super) enum InputDrain {
     Late,
 }
 
-/// Whether more may come of the input: it is open, and has not ended.
+/// Whether the input may give more: it is open, and has not ended.
 pub(super) fn has_more(input: &InputReader) -> bool {
     input.is_open() && !input.progress().ended
 }
@@ -87,7 +87,7 @@ impl InputDrain {
         context.end(ShutdownMode::Enough);
     }
 
-    /// The failure of a run that ends with so many bytes of its input unsent; more may be unread.
+    /// The failure of a run that ends with `unsent` bytes of its input; more may be unread.
     pub(super) fn failure(self, unsent: usize) -> Option<Failure> {
         (self == Self::Late).then(|| {
             let limit = humantime::format_duration(GRACE);
@@ -146,7 +146,7 @@ impl Answers {
         }
     }
 
-    /// The timer has gone off: ends the run where the silence after the last answer is long enough.
+    /// The timer has fired: ends the run if the silence after the last answer is long enough.
     pub(super) fn check(&self, context: &mut DatagramContext<'_>) {
         let Some(patience) = self.patience else { return };
         let silent = context.pool.now().saturating_duration_since(self.last);

@@ -55,7 +55,7 @@ pub struct ListenService {
     drain: InputDrain,
     admission: PeerAdmission,
     interval: Option<Duration>,
-    /// Messages that were taken, of whomever.
+    /// Messages received, from all peers together.
     received: u64,
 }
 

@@ -159,8 +159,8 @@ fn on_datagrams(
     }
 }
 
-/// The timer of `--idle-timeout` has gone off. It is armed once, and not with each datagram: what is
-/// left of the limit is reckoned from the last of them.
+/// The timer of `--idle-timeout` has fired. It is not armed anew for each datagram: when it fires, it is
+/// armed for what is left of the limit since the last one.
 fn check_idle(service: &mut dyn DatagramService, context: &mut DatagramContext<'_>) {
     let Some(limit) = context.core.common.limits.idle else { return };
     if let Some(left) = context.sockets.silence_left(context.pool, limit) {

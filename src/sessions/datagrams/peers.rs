@@ -63,7 +63,7 @@ const COST: usize = 480;
 /// are 77,000 that have sent once, or 1,800 whose `--test` probes are measured.
 const MOST: usize = 64 << 20;
 
-/// Of so many sources one has to go, the idlest, where they cost too much.
+/// One in this many sources has to go, the idlest, when they cost too much.
 const SHARE: usize = 4;
 
 /// One source on one socket.

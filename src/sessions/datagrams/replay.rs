@@ -143,7 +143,7 @@ impl ReplayService {
         }
     }
 
-    /// Nothing has come for so long, and conversations are not over.
+    /// The failure of a run in which nothing came for `limit` while conversations were not over.
     fn silence(&self, limit: Duration) -> Failure {
         let (count, played) = (self.conversations.count(), self.played);
         let cause = format!(

@@ -41,9 +41,9 @@ pub struct SendService {
     pacer: Option<Pacer>,
     prober: Option<Prober>,
     answers: Answers,
-    /// `--wait`: until the first answer, what was sent is sent again, for so long.
+    /// `--wait`: for this long, what was sent is sent again until the first answer.
     pub(super) patience: Option<Duration>,
-    /// How often the first batch was sent once more.
+    /// How many times the first batch was sent again.
     repeats: u64,
     /// A port that was closed when all was last sent, while `--wait` lasts.
     closed_port: Option<String>,

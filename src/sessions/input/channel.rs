@@ -1,5 +1,5 @@
-//! What only the channel of stdin knows: what goes over a link without being looked at, and what is left
-//! of an input that is given up, which decides whether its receivers are cut.
+//! What only the channel of stdin knows: how much has passed over a link, and how much is left of an input
+//! that is given up, which decides whether its receivers are cut.
 
 use super::throttle::Throttle;
 use super::{InputReader, Mode};
@@ -9,11 +9,11 @@ use crate::protocol::relay::{InputState, Source};
 /// What is known of the part of the input that is not sent.
 #[derive(Debug, Default)]
 pub(super) struct Left {
-    /// It failed, and so ended before its end.
+    /// It failed before its end.
     pub(super) failed: bool,
-    /// No byte behind so many is to be sent.
+    /// Nothing behind this many bytes is sent.
     last: Option<u64>,
-    /// So many bytes were left when it was given up.
+    /// Bytes that were left when it was given up.
     pub(super) behind: u64,
 }
 
@@ -64,7 +64,7 @@ impl InputReader {
         self.id.and_then(|id| pool.traffic(id)).map_or(u64::MAX, |traffic| traffic.received)
     }
 
-    /// Whether it is known not to be sent whole, should it be given up now.
+    /// Whether some of it is known to stay unsent if it is given up now.
     pub(crate) fn is_cut_short(&self, pool: &Pool) -> bool {
         self.left.failed || self.left(pool) > 0
     }

@@ -44,7 +44,7 @@ impl ProbeSockets {
         self.refused.is_some() || !self.addresses.is_empty()
     }
 
-    /// Opens so many sockets to one address.
+    /// Opens `count` sockets to one address.
     fn open(
         &mut self,
         context: &mut Context<'_>,

@@ -44,7 +44,7 @@ impl PendingRecords {
         self.written
     }
 
-    /// So many bytes more are written.
+    /// Notes that `count` more bytes are written.
     pub(super) fn advance(&mut self, count: usize) {
         self.gone += count;
     }

@@ -55,14 +55,14 @@ use stdio::{Discard, Hub, Reply, Stdio};
 /// The end of a connection that cannot be served, because of this machine.
 const UNSERVED: CloseReason = CloseReason::new(Cause::Error, Detail::Local);
 
-/// Who takes stdin.
+/// What becomes of stdin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stdin {
-    /// The session sends it to all connections, and its end is nothing to any of them.
+    /// The session sends it to all connections; none of them sees its end.
     Shared,
     /// The session sends it to the connections, and its end is the end of what they are sent.
     Relayed,
-    /// The service, which has it read while more is `wanted`.
+    /// The service takes it; it is read while more is `wanted`.
     Service { wanted: bool },
 }
 
@@ -98,7 +98,7 @@ pub(crate) struct Profile {
     pub(crate) descriptors: usize,
     /// What warnings call the connections, a plural.
     pub(crate) noun: &'static str,
-    /// What `--wait` reports where nobody comes: the operation, its target, the cause.
+    /// What `--wait` reports when nobody connects: the operation, its target, the cause.
     pub(crate) awaited: (&'static str, &'static str, &'static str),
     /// The service counts messages by itself, by [`Core::take_message`]: those of `--count` and
     /// `--expect`, which are not all that comes.
@@ -130,7 +130,7 @@ impl Profile {
     }
 }
 
-/// What a connection may not do.
+/// Why a connection has to be closed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Breach<'a> {
     /// It breaks the framing.
@@ -153,11 +153,11 @@ pub(crate) struct Activity {
 pub(crate) struct Remains {
     /// How many connections are gone whose upstream, or child, goes on.
     pub(crate) orphans: usize,
-    /// It has something without which the run is not over.
+    /// The run is not over before the service has let go of something.
     pub(crate) are_needed: bool,
 }
 
-/// What is done with connections and with what they send.
+/// What is done with connections, and with what they send.
 pub(crate) trait StreamService {
     /// What it is for the whole run; asked once.
     fn profile(&self) -> Profile;
@@ -194,13 +194,13 @@ pub(crate) trait StreamService {
     /// A message has come, or a piece of a stream without framing.
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>);
 
-    /// All messages of one read have come, and [`StreamService::breach`] knows if more did. False
-    /// where the connection was closed for one of them.
+    /// All messages of one read were given to [`StreamService::message`]. False if the connection
+    /// was closed because of one of them; `breach` follows if the next bytes are no message.
     fn received(&mut self, _context: &mut Context<'_>, _id: Id) -> bool {
         true
     }
 
-    /// A connection does what it may not. True where the service has reported and closed it.
+    /// A connection breaks a rule. True if the service has reported that and closed it.
     fn breach(&mut self, _context: &mut Context<'_>, _id: Id, _breach: Breach<'_>) -> bool {
         false
     }
@@ -219,13 +219,13 @@ pub(crate) trait StreamService {
         Redial::after_loss(reconnects, core.input.progress(), end)
     }
 
-    /// Takes of the pieces that a lost connection did not send what the next one is not to be sent
-    /// first.
+    /// Gets the pieces that a lost connection did not send, and returns those that the next
+    /// connection is to send first.
     fn carry(&mut self, _context: &mut Context<'_>, unsent: Vec<Bytes>) -> Vec<Bytes> {
         unsent
     }
 
-    /// A connection is gone, and its table entry too.
+    /// A connection is gone, and so is its entry in the table.
     fn closed(&mut self, _context: &mut Context<'_>, _id: Id, _end: &End) {}
 
     /// Takes an event of the service's own channels, children and timers; false where it is not
@@ -234,7 +234,7 @@ pub(crate) trait StreamService {
         false
     }
 
-    /// An event is handled, by whomever: what it has changed can be shown.
+    /// An event is handled, by this service or elsewhere: what it changed can be shown.
     fn event_done(&mut self, _context: &mut Context<'_>) {}
 
     /// The run is to end in order: nothing new is begun.

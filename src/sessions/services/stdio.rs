@@ -1,6 +1,9 @@
-//! stdin to all connections and what they send to stdout; the same with what each sends going to
-//! all others (`--hub`); a fixed answer to each message or on accept (`--reply`); and nothing of it at
-//! all (`--discard`, `-z`).
+//! The services of stdin and stdout, and those that need neither.
+//!
+//! * [`Stdio`] sends stdin to all connections, and writes what they send to stdout.
+//! * [`Hub`] does so too, and sends each message to all other connections (`--hub`).
+//! * [`Reply`] sends a fixed answer, to each message or on accept (`--reply`).
+//! * [`Discard`] drops what it receives (`--discard`), and [`PortProbe`] only connects (`-z`).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -55,7 +58,7 @@ pub(super) struct Hub {
     memory: BytesMut,
 }
 
-/// The messages of a read are passed on as soon as they are as many bytes.
+/// The messages of a read are passed on once they add up to this many bytes.
 const JOINED: usize = 64 * 1024;
 
 impl Hub {
@@ -139,7 +142,7 @@ impl StreamService for Discard {
     fn message(&mut self, _context: &mut Context<'_>, _id: Id, _message: &Message<'_>) {}
 }
 
-/// `-z`: all that is asked is whether there is a connection, or one by each route.
+/// `-z`: tries whether a connection can be made, by each route in turn.
 pub(in crate::sessions) struct PortProbe {
     /// What is asked for next, where that is not an address.
     names: VecDeque<Option<String>>,
@@ -198,8 +201,8 @@ impl StreamService for PortProbe {
 
 /// `--reply`: a fixed answer, to each message or on accept.
 pub(super) struct Reply {
-    /// The answer, framed where there is a framing, so often as it is in one piece at most: all
-    /// that waits for all clients shares these bytes.
+    /// The answer as it goes on the wire, repeated as often as one piece may have it. All that
+    /// waits for all clients shares these bytes.
     block: Bytes,
     /// Bytes of one answer.
     len: usize,
@@ -207,7 +210,7 @@ pub(super) struct Reply {
     most: usize,
     /// Without messages to answer, it is sent on accept with FIN behind it.
     at_once: bool,
-    /// Answers that the messages of this read are due.
+    /// Answers that are due to the messages of this read.
     due: usize,
 }
 

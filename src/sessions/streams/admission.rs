@@ -50,7 +50,7 @@ impl Refusals {
         self.turned_away.len() < TURNED_AWAY
     }
 
-    /// Turns one more away, and says what it is sent.
+    /// Turns one more away, and returns what it is sent.
     fn turn_away(&mut self, id: Id) -> &'static [u8] {
         self.turned_away.push(id);
         self.text
@@ -119,7 +119,7 @@ impl Admission {
         Ok(())
     }
 
-    /// The same of one that begins a handshake. Where a refusal is sent, it is due behind that.
+    /// The same for a client that begins a handshake. A refusal is sent after that.
     ///
     /// # Errors
     /// Its address has as many as it may have.
@@ -143,7 +143,7 @@ impl Admission {
         self.refusals = Some(Refusals { text: refusal, turned_away: Vec::new() });
     }
 
-    /// What one more client is sent that is not admitted beside so many others, where it is sent anything.
+    /// The refusal that one more client gets when there are `clients` already; `None` if it gets none.
     pub(crate) fn turn_away(&mut self, id: Id, clients: usize) -> Option<&'static [u8]> {
         let is_full = self.rules.max_clients.is_some_and(|most| clients >= most);
         Some(self.refusals.as_mut().filter(|_| is_full)?.turn_away(id))
@@ -161,7 +161,7 @@ impl Admission {
         }
     }
 
-    /// A listener is gone, and with it those in their handshakes: counts those alone that are alive.
+    /// A listener is gone, and with it the clients in their handshakes: counts only those that live.
     #[cfg(feature = "tls")]
     pub(crate) fn forget_all_but(&mut self, is_alive: impl Fn(Id) -> bool) {
         let Some((_, ids)) = &self.per_address else { return };
@@ -199,12 +199,12 @@ impl Admission {
         peer.ip().is_none_or(|ip| self.rules.access.admits(ip))
     }
 
-    /// Whether so many connections are all that `--conns` wants.
+    /// Whether `connections` are all that `--conns` allows.
     pub(crate) fn is_complete(&self, connections: u64) -> bool {
         self.rules.conns.is_some_and(|conns| connections >= conns)
     }
 
-    /// Whether only so many connections come (`--conns`).
+    /// Whether the number of connections is limited (`--conns`).
     pub(crate) fn is_limited(&self) -> bool {
         self.rules.conns.is_some()
     }
@@ -236,8 +236,8 @@ impl Admission {
         !std::mem::replace(&mut self.troubles.has_failed, true)
     }
 
-    /// Accepting fails for want of descriptors, or whatever the cause says. True the first time, when it
-    /// is to be reported.
+    /// Accepting fails for want of descriptors or memory. True the first time, when that is to be
+    /// reported.
     pub(crate) fn starve(&mut self, cause: &str) -> bool {
         let is_first = self.troubles.starved.is_none();
         if is_first {

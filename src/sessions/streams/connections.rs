@@ -318,8 +318,8 @@ impl StreamSession {
         if is_lost && !is_enough && context.streams.profile.losses == Losses::Reported {
             context.report_loss(&connection, end);
         }
-        // A server for any number of clients drops idle ones all day; one for so many (`--conns`) has
-        // waited for each of them.
+        // A server for any number of clients drops idle ones all day; one for a number of them
+        // (`--conns`) has waited for each.
         if end.reason == deadlines::TOO_IDLE && self.streams.admission.is_limited() {
             self.streams.note_loss(Status::Timeout);
         }

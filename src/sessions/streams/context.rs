@@ -55,7 +55,7 @@ impl<'a> Context<'a> {
         self.send_messages(id, piece, 1);
     }
 
-    /// The same with a piece of so many messages.
+    /// The same with a piece that holds `messages` messages.
     pub(crate) fn send_messages(&mut self, id: Id, piece: &Bytes, messages: u64) {
         if self.streams.keeps_up(self.core, self.pool, id, messages) {
             let outcome = self.pool.send_shared(id, piece.clone());
@@ -68,13 +68,13 @@ impl<'a> Context<'a> {
         self.streams.sent(self.core, self.pool, id, outcome);
     }
 
-    /// Sends a piece of so many messages, which a connection has sent, to every other one of the run.
+    /// Sends a piece of `messages` messages that came from one connection to every other one of the run.
     pub(crate) fn broadcast(&mut self, from: Id, piece: &Bytes, messages: u64) {
         let author = Author::Connection(from);
         self.streams.broadcast(self.core, self.pool, author, (piece, messages));
     }
 
-    /// Reports that the peer of a connection, which is cut, cannot see it, where that is so.
+    /// Warns where the peer of a connection that is cut cannot see that it is.
     pub(crate) fn report_unseen(&mut self, id: Id) {
         if let Some(connection) = self.streams.table.get(id) {
             ending::report_unseen(self.core, self.streams, self.pool, connection);

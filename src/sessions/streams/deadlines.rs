@@ -33,8 +33,8 @@ pub(super) fn begin(core: &Core, pool: &mut Pool, id: Id) {
 }
 
 impl Streams {
-    /// The timer of a deadline has gone off: whether the connection has missed it, and the cause to
-    /// report. One that it has not missed is armed again.
+    /// The timer of a deadline has fired. Returns the cause to report if the connection has missed the
+    /// deadline; if it has not, the timer is armed again.
     pub(super) fn missed(
         &self,
         core: &Core,

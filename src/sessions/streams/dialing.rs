@@ -124,7 +124,7 @@ impl Dialer {
         }
     }
 
-    /// Makes so many connections instead of one.
+    /// Makes `count` connections instead of one.
     pub(crate) fn with_count(mut self, count: usize) -> Self {
         self.others.count = count.saturating_sub(1);
         self

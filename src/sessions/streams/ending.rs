@@ -21,7 +21,7 @@ use crate::protocol::text::bytes_not;
 use crate::sessions::core::Core;
 use crate::sessions::services::{Losses, StreamService};
 
-/// The failure of a run that has lost its connection. So many bytes of input are left unread for it.
+/// The failure of a run that has lost its connection, with `left` bytes of its input unread.
 pub(crate) fn lost(peer: String, kind: Kind, end: &End, left: u64) -> Failure {
     let cause = match &end.error {
         Some(error) => crate::error::plain(error),
@@ -118,7 +118,7 @@ pub(super) fn report_cut(core: &mut Core, streams: &Streams, pool: &mut Pool, id
     }
 }
 
-/// Reports that a connection is cut whose peer cannot see it, where that is so.
+/// Warns where the peer of a connection that is cut cannot see that it is.
 pub(super) fn report_unseen(
     core: &mut Core,
     streams: &Streams,
@@ -136,7 +136,7 @@ pub(super) fn report_unseen(
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LossStatus {
     first: Option<Status>,
-    /// The first that came of this side, rather than of a peer or the network.
+    /// The first one that this side caused, rather than a peer or the network.
     own: Option<Status>,
 }
 
@@ -150,7 +150,7 @@ impl LossStatus {
         }
     }
 
-    /// Leaves what failed on this side alone.
+    /// Forgets all losses but those that this side caused.
     pub(super) fn forgive_peers(&mut self) {
         self.first = self.own;
     }

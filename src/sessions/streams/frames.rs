@@ -36,7 +36,7 @@ use crate::sessions::timers;
 
 /// How long a client may be silent in the middle of a message, while others wait for it.
 const STALL: Duration = Duration::from_secs(1);
-/// How often the loop looks whether the one that may go on does so.
+/// How often the loop checks that the one client that may go on does so.
 const TICK: Duration = Duration::from_millis(200);
 /// The end of a client whose unfinished message stands still above the limit.
 const STALLED: CloseReason = CloseReason::new(Cause::Error, Detail::Limit);
@@ -86,7 +86,7 @@ impl FrameBound {
         std::mem::replace(&mut self.level, level) != level
     }
 
-    /// Whether a client with so many bytes of an unfinished message waits for others.
+    /// Whether a client with `unfinished` bytes of a message waits for others.
     fn keeps_waiting(&self, id: Id, unfinished: usize) -> bool {
         match (self.level, self.favoured) {
             (Level::Free, _) | (_, None) => false,
@@ -173,8 +173,8 @@ pub(super) fn on_timer(streams: &mut Streams, core: &mut Core, pool: &mut Pool) 
     }
 }
 
-/// Nobody waits for others any more. Transports that read ahead for a go have stopped above the limit:
-/// they look again.
+/// Nobody waits for others any more. Transports that read ahead stopped above the limit, and are read
+/// again.
 fn relax(streams: &mut Streams, core: &Core, pool: &mut Pool) {
     streams.frames.favoured = None;
     apply(streams, pool);

@@ -44,7 +44,7 @@ impl Author {
 
 /// The other loops of a run.
 pub(crate) trait OtherLoops {
-    /// Sends a piece of so many messages to all connections of theirs.
+    /// Sends a piece of `messages` messages to all of their connections.
     fn broadcast(&mut self, author: Author, piece: &Bytes, messages: u64);
 
     /// Whether one of them has not taken much of what was sent to it.
@@ -53,7 +53,7 @@ pub(crate) trait OtherLoops {
     /// Whether one of them brings connections to this one.
     fn bring(&self) -> bool;
 
-    /// One of them has taken so many bytes.
+    /// Notes that one of them has taken `bytes` of what was sent to it.
     fn note_taken(&mut self, by: usize, bytes: usize);
 
     /// One of them has ended.
@@ -122,7 +122,7 @@ impl ServingLoop<'_> {
         self.0.streams.loops.others()
     }
 
-    /// The run has so many connections.
+    /// Sets how many connections the run has.
     pub(crate) fn set_crowd(self, crowd: usize) {
         self.0.streams.loops.crowd = crowd;
     }
@@ -152,7 +152,7 @@ impl ServingLoop<'_> {
         self.0.event_done(pool);
     }
 
-    /// Whether a connection of this loop has those wait that send to it.
+    /// Whether a connection of this loop makes those who send to it wait.
     pub(crate) fn is_blocking(&self) -> bool {
         self.0.streams.slow.is_blocking()
     }

@@ -82,7 +82,7 @@ impl SendState {
         self == Self::Skipping
     }
 
-    /// Whether what becomes of it is still open.
+    /// Whether its queue is full and the policy has not decided yet.
     fn is_open(self) -> bool {
         matches!(self, Self::Full | Self::Blocking)
     }
@@ -274,7 +274,7 @@ impl Streams {
         self.slow.is_blocking() || self.loops.are_full()
     }
 
-    /// Sends a piece of so many messages to every connection of the run but its author.
+    /// Sends a piece of some number of messages to every connection of the run but its author.
     pub(crate) fn broadcast(
         &mut self,
         core: &mut Core,
@@ -288,7 +288,7 @@ impl Streams {
         self.broadcast_here(core, pool, author, (piece, messages));
     }
 
-    /// Sends a piece of so many messages to every connection of this loop but its author, which does
+    /// Sends a piece of some number of messages to every connection of this loop but its author, which does
     /// not count as one that suffers from a slow one: it is the one to wait.
     pub(super) fn broadcast_here(
         &mut self,

@@ -1,7 +1,7 @@
 //! Channels relayed into each other: a connection, and its upstream, which is another connection or
 //! the two directions of a child's socket.
 //!
-//! It owns who belongs to whom. It moves the bytes, passes half-closes and losses on, and reads no
+//! It keeps the pairs. It moves the bytes, passes half-closes and losses on, and reads no
 //! side faster than the other one takes it. What an end means for the run, and what is reported of it,
 //! the session decides.
 
@@ -87,8 +87,8 @@ pub(super) struct Relays {
 }
 
 impl Relays {
-    /// Makes a relay of a connection and an upstream, which may have so many bytes wait for it, as the
-    /// connection may.
+    /// Relays a connection and an upstream into each other. Up to `queue` bytes may wait for each of
+    /// the two.
     pub(super) fn join(&mut self, pool: &mut Pool, client: Id, upstream: Channels, queue: usize) {
         let (Some(sink), Some(source)) = (upstream.sink(), upstream.source()) else { return };
         // A source is only read: what it gives waits in the queue of the connection.
