@@ -129,7 +129,7 @@ pub(super) fn check_named(is_named: bool, what: &str, config: &SendConfig) -> Re
 
 /// What `udp-listen` has beyond `mcast-join`.
 #[derive(Default)]
-pub(super) struct OfUdpListen {
+pub(super) struct UdpListenExtras {
     pub(super) first_peer: bool,
     pub(super) crlf: bool,
     pub(super) exec: Option<PeerCommand>,
@@ -139,12 +139,12 @@ pub(super) fn listen(
     args: &ListenerArgs,
     report: Settings,
     source: InputSource,
-    more: OfUdpListen,
+    more: UdpListenExtras,
 ) -> Result<Listen, Failure> {
     if args.interval.is_some_and(|interval| interval.is_zero()) {
         return Err(refuse("--interval", "it must be longer than 0"));
     }
-    let OfUdpListen { first_peer, crlf, exec } = more;
+    let UdpListenExtras { first_peer, crlf, exec } = more;
     let mut common = args.run.common(report, Written::Raw, Wire { crlf, ..DATAGRAMS })?;
     common.input.source = source;
     if exec.is_none() {

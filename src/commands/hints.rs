@@ -18,7 +18,7 @@ use clap::{ArgAction, Command, CommandFactory};
 
 use super::args::spellings;
 use super::cli::{Cli, Parsed};
-use foreign::{Foreign, WORDS, Word, options};
+use foreign::{CommandWord, Foreign, WORDS, options};
 use line::{is_address, is_port, of_line};
 
 /// The page that has all of it.
@@ -80,7 +80,7 @@ fn first_place<'a>(words: &'a [String], cli: &Command) -> Option<&'a str> {
 }
 
 /// What somebody may take for the name of a command.
-fn word_for(typed: &str) -> Option<&'static Word> {
+fn word_for(typed: &str) -> Option<&'static CommandWord> {
     WORDS.iter().find(|(names, _)| names.contains(&typed)).map(|(_, word)| word)
 }
 
@@ -89,21 +89,27 @@ fn of_word(wrong: &str, words: &[String], error: &Error, cli: &Command) -> Optio
     let place = words.iter().position(|word| word == wrong)?;
     let others = [&words[..place], &words[place + 1..]].concat();
     match word_for(wrong) {
-        Some(Word::Text(text)) => Some(format!("write {text}")),
+        Some(CommandWord::Text(text)) => Some(format!("write {text}")),
         // What stands before them is an option of wirecat, and would be read as one of theirs.
-        Some(Word::Socat | Word::Tool) if words[..place].iter().any(|word| word != "-v") => {
+        Some(CommandWord::Socat | CommandWord::Tool)
+            if words[..place].iter().any(|word| word != "-v") =>
+        {
             Some(PAGE.to_owned())
         }
-        Some(Word::Socat) if place > 0 => Some(PAGE.to_owned()),
-        Some(Word::Socat) => socat::line(&others).or(Some(PAGE.to_owned())),
-        Some(Word::Tool) => of_line(None, &others, cli).or(Some(PAGE.to_owned())),
-        Some(Word::Command(name)) if others.iter().any(|word| word == "-h" || word == "--help") => {
+        Some(CommandWord::Socat) if place > 0 => Some(PAGE.to_owned()),
+        Some(CommandWord::Socat) => socat::line(&others).or(Some(PAGE.to_owned())),
+        Some(CommandWord::Tool) => of_line(None, &others, cli).or(Some(PAGE.to_owned())),
+        Some(CommandWord::Command(name))
+            if others.iter().any(|word| word == "-h" || word == "--help") =>
+        {
             Some(format!("write `wirecat {name} --help`"))
         }
-        Some(Word::Command(name)) if COMMANDS.contains(name) => {
+        Some(CommandWord::Command(name)) if COMMANDS.contains(name) => {
             of_line(Some(name), &behind_command(words, place), cli)
         }
-        Some(Word::Command(name)) => Some(format!("write `wirecat {name} {}`", typed(&others))),
+        Some(CommandWord::Command(name)) => {
+            Some(format!("write `wirecat {name} {}`", typed(&others)))
+        }
         None if error.get(ContextKind::SuggestedSubcommand).is_some() => None,
         None if is_number(wrong) && words.len() == 1 => Some(format!(
             "write `wirecat tcp-serve {wrong}` to listen, or `wirecat tcp-connect {wrong}` to connect"

@@ -32,22 +32,22 @@ impl ListenArgs {
 pub struct AccessArgs {
     /// Let in only clients from these networks, or from the addresses that a name has now; repeatable
     #[arg(long, value_name = "CIDR")]
-    pub allow: Vec<Peers>,
+    pub allow: Vec<NetworkOrHost>,
     /// Do not let in clients from these networks or names, whatever is allowed; repeatable
     #[arg(long, value_name = "CIDR")]
-    pub deny: Vec<Peers>,
+    pub deny: Vec<NetworkOrHost>,
 }
 
 /// A network, or a host by name
 #[derive(Clone, Debug)]
-pub enum Peers {
+pub enum NetworkOrHost {
     /// Addresses.
     Network(IpNet),
     /// A name that is looked up at the start.
     Name(String),
 }
 
-impl FromStr for Peers {
+impl FromStr for NetworkOrHost {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -68,8 +68,8 @@ impl AccessArgs {
         for (peers, list) in [(&self.allow, AccessList::Allow), (&self.deny, AccessList::Deny)] {
             for peer in peers {
                 match peer {
-                    Peers::Network(network) => access.list(list).push(*network),
-                    Peers::Name(name) => access.names.push((name.clone(), list)),
+                    NetworkOrHost::Network(network) => access.list(list).push(*network),
+                    NetworkOrHost::Name(name) => access.names.push((name.clone(), list)),
                 }
             }
         }

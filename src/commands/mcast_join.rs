@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::args::{ReportArgs, parse_all};
-use super::datagram::{ListenerArgs, OfUdpListen, first_address, listen};
+use super::datagram::{ListenerArgs, UdpListenExtras, first_address, listen};
 use super::launch::Launch;
 use super::names::{Side, of_access};
 use crate::error::{Failure, Status};
@@ -48,7 +48,7 @@ pub(super) fn config(args: &McastJoinArgs, report: Settings) -> Result<McastJoin
     let net = args.listener.run.net(Family::Any)?;
     let commands = |form| InputSource::Commands { form, chomp: true };
     let source = args.input.map_or(InputSource::Nothing, commands);
-    let listen = listen(&args.listener, report, source, OfUdpListen::default())?;
+    let listen = listen(&args.listener, report, source, UdpListenExtras::default())?;
     Ok(McastJoin { listen, net, groups, rejoin: args.rejoin })
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, as_usize, parse_addresses};
 use super::claims::{check_stdin_takers, texts_of_stdin};
-use super::datagram::{ListenerArgs, OfUdpListen, datagram_input, listen};
+use super::datagram::{ListenerArgs, UdpListenExtras, datagram_input, listen};
 use super::launch::Launch;
 use super::listening::ListenArgs;
 use super::names::{Names, Side, of_access, query, to_listen_on};
@@ -101,7 +101,7 @@ pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen
         args.exec.as_deref().map(|command| peer_command(args, command, &source)).transpose()?;
     let is_read = replay.is_none() && exec.is_none();
     let source = if is_read { source } else { InputSource::Nothing };
-    let more = OfUdpListen { first_peer: args.first_peer, crlf: args.input.crlf, exec };
+    let more = UdpListenExtras { first_peer: args.first_peer, crlf: args.input.crlf, exec };
     let listen = listen(&args.listener, report, source, more)?;
     Ok(UdpListen { listen, to, net, addresses, broadcast: args.broadcast, replay })
 }

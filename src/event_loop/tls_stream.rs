@@ -6,9 +6,9 @@
 
 mod ends;
 mod failing;
+mod handshake_state;
 mod incoming;
 mod outgoing;
-mod stage;
 mod transport;
 mod waiting;
 
@@ -24,13 +24,13 @@ use super::transport::Transport;
 use crate::error::HandshakeError;
 use crate::kind::Kind;
 use crate::sockets::tls::records::{OVERHEAD, RECORD, Sinks, sealed};
-use crate::sockets::tls::{ClientTls, Progress, ServerTls, TOO_LONG, TlsSession};
+use crate::sockets::tls::{ClientTls, ServerTls, TOO_LONG, TlsProgress, TlsSession};
 
-use ends::Ends;
+use ends::StreamEnds;
 use failing::FailingStream;
-use incoming::{Incoming, Intake};
-use outgoing::Outgoing;
-use stage::Stage;
+use handshake_state::HandshakeState;
+use incoming::{IncomingRecords, RecordIntake};
+use outgoing::OutgoingRecords;
 
 /// How long the two sides may take for their handshake.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -74,10 +74,10 @@ thread_local! {
 pub(super) struct TlsStream {
     inner: Box<dyn Transport>,
     session: TlsSession,
-    stage: Stage,
-    incoming: Incoming,
-    outgoing: Outgoing,
-    ends: Ends,
+    handshake: HandshakeState,
+    incoming: IncomingRecords,
+    outgoing: OutgoingRecords,
+    ends: StreamEnds,
 }
 
 impl Pool {
@@ -118,10 +118,10 @@ impl TlsStream {
         Self {
             inner,
             session,
-            stage: Stage::new(),
-            incoming: Incoming::default(),
-            outgoing: Outgoing::default(),
-            ends: Ends::default(),
+            handshake: HandshakeState::new(),
+            incoming: IncomingRecords::default(),
+            outgoing: OutgoingRecords::default(),
+            ends: StreamEnds::default(),
         }
     }
 
@@ -145,7 +145,7 @@ impl TlsStream {
                 Ok(0)
             }
             Ok(count) => {
-                if !self.stage.is_open() {
+                if !self.handshake.is_open() {
                     self.session.note_first(back.get(..count).unwrap_or_default());
                 }
                 self.incoming.is_drained = count < room && self.inner.is_empty_after_short_read();
@@ -159,14 +159,14 @@ impl TlsStream {
 
     /// Processes what has come, and keeps what is not whole. Returns how many bytes of `into` it fills.
     fn process(&mut self, wire: &mut [u8], into: &mut [u8]) -> usize {
-        let mut intake = Intake::new(into, &mut self.incoming.plain);
+        let mut intake = RecordIntake::new(into, &mut self.incoming.plain);
         let mut data = |bytes: &[u8]| intake.take(bytes);
         let mut sinks = Sinks { data: &mut data, outgoing: self.outgoing.back() };
         let (done, outcome) = self.session.process(wire, &mut sinks);
         let filled = intake.filled;
         match outcome {
-            Ok(Progress::More) => {}
-            Ok(Progress::Closed) => self.ends.close(),
+            Ok(TlsProgress::More) => {}
+            Ok(TlsProgress::Closed) => self.ends.close(),
             Err(error) => self.ends.break_off(error),
         }
         let rest = wire.get(done..).unwrap_or_default();
@@ -185,7 +185,7 @@ impl TlsStream {
 
     /// Bytes of a message that is not whole which may be kept.
     fn most(&self) -> usize {
-        let is_client = self.session.is_client() || self.stage.is_open();
+        let is_client = self.session.is_client() || self.handshake.is_open();
         if is_client { CLIENT_HANDSHAKE } else { SERVER_HANDSHAKE }
     }
 
@@ -209,7 +209,7 @@ impl TlsStream {
     /// The stream has ended, and TLS on it has not.
     #[cold]
     fn cut(&self) -> io::Error {
-        match self.stage.is_open() {
+        match self.handshake.is_open() {
             true => io::Error::new(ErrorKind::UnexpectedEof, CUT),
             false => self.session.cut().into(),
         }
@@ -257,8 +257,8 @@ impl TlsStream {
 
     /// Goes on with the handshake; returns whether it is done.
     fn shake_hands(&mut self) -> io::Result<bool> {
-        if self.stage.is_connecting() {
-            self.stage.begin();
+        if self.handshake.is_connecting() {
+            self.handshake.begin();
             // A client speaks first.
             self.process(&mut [], &mut []);
         }
@@ -267,7 +267,7 @@ impl TlsStream {
             if !self.session.is_handshaking() {
                 // Whatever came behind it, data and an error, is for the reads of the connection, which
                 // also meet what a write has met.
-                self.stage.open(self.session.agreed());
+                self.handshake.open(self.session.agreed());
                 return Ok(true);
             }
             if let Some(error) = self.ends.take_error() {

@@ -13,7 +13,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::framer::{FrameError, Framer, Step};
-use held::{BegunFrame, Draft, Unread};
+use held::{BegunFrame, Draft, UnreadBytes};
 use lending::{lend, lend_lines};
 
 /// By how many bytes a tail grows at least when it looks for the end of its frame.
@@ -73,7 +73,7 @@ pub struct Deframer {
     /// Bytes of a frame that the end of the stream has cut.
     cut: usize,
     /// What is not looked at yet, because the receiver of the frames wants no more for now.
-    unread: Unread,
+    unread: UnreadBytes,
     failed: Option<FrameError>,
     /// A long message is delivered as a frame as well.
     passes_on: bool,
@@ -91,7 +91,7 @@ impl Deframer {
             framer,
             tail: Vec::new(),
             begun: None,
-            unread: Unread::default(),
+            unread: UnreadBytes::default(),
             cut: 0,
             failed: None,
             passes_on: false,
@@ -174,7 +174,7 @@ impl Deframer {
         let mut unread = std::mem::take(&mut self.unread);
         self.unread = if unread.is_empty() {
             let left = self.cut(piece, eof, stop, to)?;
-            Unread::new(piece.get(piece.len() - left..).unwrap_or_default().to_vec())
+            UnreadBytes::new(piece.get(piece.len() - left..).unwrap_or_default().to_vec())
         } else {
             unread.bytes.extend_from_slice(piece);
             let left = self.cut(unread.rest(), eof, stop, to)?;
@@ -190,7 +190,7 @@ impl Deframer {
     pub fn switch(&mut self, framer: Box<dyn Framer>) {
         self.framer = framer;
         if !self.tail.is_empty() || self.begun.is_some() {
-            self.unread = Unread::new(self.take_rest());
+            self.unread = UnreadBytes::new(self.take_rest());
         }
     }
 

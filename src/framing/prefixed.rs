@@ -21,7 +21,7 @@ pub(super) enum Prefix {
 }
 
 /// A length read from the front of the input, and how many bytes it took.
-pub(super) struct Header {
+pub(super) struct LengthHeader {
     pub(super) len: u64,
     width: usize,
 }
@@ -30,9 +30,9 @@ impl Prefix {
     /// Reads a length; `None` until the header is complete.
     // For every message: with the call it takes 2 ns more.
     #[inline]
-    pub(super) fn read(self, input: &[u8]) -> Result<Option<Header>, FrameError> {
+    pub(super) fn read(self, input: &[u8]) -> Result<Option<LengthHeader>, FrameError> {
         let header = |width, read: fn(&mut &[u8], usize) -> u64| {
-            input.get(..width).map(|mut bytes| Header { len: read(&mut bytes, width), width })
+            input.get(..width).map(|mut bytes| LengthHeader { len: read(&mut bytes, width), width })
         };
         match self {
             Self::BigEndian { width } => Ok(header(width, |bytes, width| bytes.get_uint(width))),
@@ -87,7 +87,7 @@ impl Prefixed {
 
 impl Framer for Prefixed {
     fn step(&mut self, input: &[u8], _eof: bool) -> Result<Step, FrameError> {
-        let Some(Header { len, width }) = self.prefix.read(input)? else {
+        let Some(LengthHeader { len, width }) = self.prefix.read(input)? else {
             return Ok(Step::More);
         };
         counted(input, width, len, self.max)
@@ -114,16 +114,16 @@ impl Framer for Prefixed {
 
 /// Octet counting: MSG-LEN begins with a digit that is no zero.
 #[inline(never)]
-fn read_decimal(input: &[u8]) -> Result<Option<Header>, FrameError> {
+fn read_decimal(input: &[u8]) -> Result<Option<LengthHeader>, FrameError> {
     match read_length(input, b' ', "a message")? {
         Some((0, _)) => Err(FrameError::Malformed("a message length of 0".to_owned())),
-        read => Ok(read.map(|(len, digits)| Header { len, width: digits + 1 })),
+        read => Ok(read.map(|(len, digits)| LengthHeader { len, width: digits + 1 })),
     }
 }
 
 /// A varint as protobuf has it: at most ten bytes, and zero bits may pad it
 /// (<https://protobuf.dev/programming-guides/encoding/#varints>).
-fn read_varint(input: &[u8]) -> Result<Option<Header>, FrameError> {
+fn read_varint(input: &[u8]) -> Result<Option<LengthHeader>, FrameError> {
     let mut len = 0;
     for (index, &byte) in input.iter().enumerate() {
         // The tenth byte holds bit 63 and nothing else.
@@ -133,7 +133,7 @@ fn read_varint(input: &[u8]) -> Result<Option<Header>, FrameError> {
         }
         len |= u64::from(byte & 0x7f) << (7 * index);
         if byte & 0x80 == 0 {
-            return Ok(Some(Header { len, width: index + 1 }));
+            return Ok(Some(LengthHeader { len, width: index + 1 }));
         }
     }
     Ok(None)

@@ -19,7 +19,7 @@ use super::console::{Console, OpenTraffic};
 use super::hooks::{HookOutput, Hooks};
 use super::input::{InputReader, unreadable};
 use super::main_command::MainCommand;
-use super::ready::{Announcement, RETRY, Readiness};
+use super::ready::{Announcement, RETRY, ReadyNotifier};
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::Failure;
@@ -32,7 +32,7 @@ use crate::sys::startup;
 use goal::GoalState;
 pub(crate) use numbers::Numbers;
 use state::RunState;
-use stop::{Awaited, STDOUT_GONE, TIMED_OUT};
+use stop::{AwaitedPeer, STDOUT_GONE, TIMED_OUT};
 pub(crate) use stop::{GRACE, NOTE_AFTER, SIGNALLED, status_of};
 use ticks::Ticks;
 
@@ -47,9 +47,9 @@ pub struct Core {
     /// All children that run: the main command, hooks, and those of connections.
     pub(crate) children: Children,
     command: MainCommand,
-    readiness: Readiness,
+    readiness: ReadyNotifier,
     /// `--wait`: the failure that is reported when no peer arrives in time.
-    awaited: Option<Awaited>,
+    awaited: Option<AwaitedPeer>,
     /// Why the last attempt failed, as far as it was reported.
     last_retry: Option<Failure>,
     pub(crate) ticks: Ticks,
@@ -88,7 +88,7 @@ impl Core {
             listens: false,
             children: Children::default(),
             command: MainCommand::new(scripting.command),
-            readiness: Readiness::new(scripting.readiness),
+            readiness: ReadyNotifier::new(scripting.readiness),
             common,
             console,
             input,

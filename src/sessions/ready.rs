@@ -73,7 +73,7 @@ impl ReadyTargets {
 ///                       └──────┘ the port file is a FIFO that nobody reads yet
 /// ```
 #[derive(Debug)]
-pub(crate) struct Readiness {
+pub(crate) struct ReadyNotifier {
     targets: ReadyTargets,
     state: ReadyState,
 }
@@ -102,7 +102,7 @@ pub(crate) enum Announcement {
 /// How soon a FIFO without a reader is tried again.
 pub(crate) const RETRY: Duration = Duration::from_millis(50);
 
-impl Readiness {
+impl ReadyNotifier {
     pub(crate) fn new(targets: ReadyTargets) -> Self {
         Self { targets, state: ReadyState::Unready }
     }

@@ -71,7 +71,7 @@ pub(super) fn run(mut event_loop: EventLoop, setup: LoopSetup) {
 ///    └────────────────────────────┴── enough, a stop word: `News::Ending` ──> Known
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Course {
+enum LoopPhase {
     /// Connections may come.
     Serving,
     /// No more come: the end of the last one is that of the loop, which needs no news.
@@ -80,7 +80,7 @@ enum Course {
     Known,
 }
 
-impl Course {
+impl LoopPhase {
     /// No more connections come.
     fn expect_no_more(&mut self) {
         if *self == Self::Serving {
@@ -138,7 +138,7 @@ struct Serving {
     lost_at: Option<Instant>,
     /// The main loop knows that accepting has failed.
     is_starved: bool,
-    course: Course,
+    course: LoopPhase,
 }
 
 impl Serving {
@@ -161,7 +161,7 @@ impl Serving {
             clients: listens.then_some(0),
             lost_at: None,
             is_starved: false,
-            course: Course::Serving,
+            course: LoopPhase::Serving,
         })
     }
 
@@ -197,11 +197,11 @@ impl Serving {
                 self.session().expect_no_more(pool);
             }
             ToLoop::Stop => {
-                self.course = Course::Known;
+                self.course = LoopPhase::Known;
                 self.session.on(pool, Event::Signal(Signal::Terminate));
             }
             ToLoop::Close(how) => {
-                self.course = Course::Known;
+                self.course = LoopPhase::Known;
                 if !self.session.core().is_over() {
                     self.session.close(pool, how);
                 }
@@ -329,21 +329,21 @@ mod tests {
     fn an_end_is_news_once_unless_it_was_asked_for_or_is_that_of_the_last_connection() {
         use SessionEnd::{Ending, Enough, Open, Over};
         for (course, news) in [
-            (Course::Serving, [false, true, true, true]),
-            (Course::Last, [false, true, true, false]),
-            (Course::Known, [false; 4]),
+            (LoopPhase::Serving, [false, true, true, true]),
+            (LoopPhase::Last, [false, true, true, false]),
+            (LoopPhase::Known, [false; 4]),
         ] {
             for (state, expected) in [Open, Enough, Ending, Over].into_iter().zip(news) {
                 let mut course = course;
                 assert_eq!(course.is_news(state), expected, "{course:?} {state:?}");
-                assert!(!expected || course == Course::Known && !course.is_news(Enough));
+                assert!(!expected || course == LoopPhase::Known && !course.is_news(Enough));
             }
         }
-        let mut course = Course::Serving;
+        let mut course = LoopPhase::Serving;
         course.expect_no_more();
-        assert_eq!(course, Course::Last);
+        assert_eq!(course, LoopPhase::Last);
         assert!(course.is_news(Enough));
         course.expect_no_more();
-        assert_eq!(course, Course::Known, "it stays known");
+        assert_eq!(course, LoopPhase::Known, "it stays known");
     }
 }

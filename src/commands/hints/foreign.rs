@@ -3,7 +3,7 @@
 
 /// What follows an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(super) enum ValueKind {
     Nothing,
     Value,
     /// A number; with another word behind it, it is wirecat's option of the same name.
@@ -16,7 +16,7 @@ pub(super) enum Takes {
 
 /// What an option of another tool asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Means {
+pub(super) enum Meaning {
     Listen,
     Udp,
     Unix,
@@ -33,76 +33,76 @@ pub(super) enum Means {
 /// An option of another tool.
 pub(super) struct Foreign {
     pub(super) spellings: &'static [&'static str],
-    pub(super) takes: Takes,
-    pub(super) means: Means,
+    pub(super) takes: ValueKind,
+    pub(super) means: Meaning,
     /// What there is to know about it.
     pub(super) note: &'static str,
 }
 
 const fn option(
     spellings: &'static [&'static str],
-    takes: Takes,
-    means: Means,
+    takes: ValueKind,
+    means: Meaning,
     note: &'static str,
 ) -> Foreign {
     Foreign { spellings, takes, means, note }
 }
 
-const fn both(options: &'static str) -> Means {
-    Means::Options(options, options)
+const fn both(options: &'static str) -> Meaning {
+    Meaning::Options(options, options)
 }
 
 /// What nobody has to ask for.
-const NOTHING: Means = both("");
+const NOTHING: Meaning = both("");
 
 /// The options of nc.openbsd, nc.traditional and ncat.
 const OPTIONS: &[Foreign] = &[
-    option(&["-l", "--listen"], Takes::Nothing, Means::Listen, ""),
-    option(&["-u", "--udp"], Takes::Nothing, Means::Udp, ""),
-    option(&["-U", "--unixsock"], Takes::Nothing, Means::Unix, ""),
-    option(&["-p", "--source-port"], Takes::Value, Means::Port, ""),
-    option(&["-s", "--source"], Takes::Value, Means::Source, ""),
+    option(&["-l", "--listen"], ValueKind::Nothing, Meaning::Listen, ""),
+    option(&["-u", "--udp"], ValueKind::Nothing, Meaning::Udp, ""),
+    option(&["-U", "--unixsock"], ValueKind::Nothing, Meaning::Unix, ""),
+    option(&["-p", "--source-port"], ValueKind::Value, Meaning::Port, ""),
+    option(&["-s", "--source"], ValueKind::Value, Meaning::Source, ""),
     option(
         &["-k", "--keep-open"],
-        Takes::Nothing,
-        Means::Again,
+        ValueKind::Nothing,
+        Meaning::Again,
         "it serves client after client; -1 takes one",
     ),
-    option(&["-e", "--exec"], Takes::Value, both("--exec {}"), ""),
-    option(&["-c"], Takes::Word, both("--sh --exec {}"), "-c N stops after N messages"),
-    option(&["--sh-exec"], Takes::Value, both("--sh --exec {}"), ""),
-    option(&["-N"], Takes::Nothing, NOTHING, "the end of stdin is passed on without it"),
-    option(&["--no-shutdown"], Takes::Nothing, both("--keep-open"), ""),
-    option(&["-d", "--recv-only"], Takes::Nothing, both("-n"), ""),
+    option(&["-e", "--exec"], ValueKind::Value, both("--exec {}"), ""),
+    option(&["-c"], ValueKind::Word, both("--sh --exec {}"), "-c N stops after N messages"),
+    option(&["--sh-exec"], ValueKind::Value, both("--sh --exec {}"), ""),
+    option(&["-N"], ValueKind::Nothing, NOTHING, "the end of stdin is passed on without it"),
+    option(&["--no-shutdown"], ValueKind::Nothing, both("--keep-open"), ""),
+    option(&["-d", "--recv-only"], ValueKind::Nothing, both("-n"), ""),
     option(
         &["--send-only"],
-        Takes::Nothing,
-        Means::Options("--discard", "--output none --quit-after 0"),
+        ValueKind::Nothing,
+        Meaning::Options("--discard", "--output none --quit-after 0"),
         "",
     ),
-    option(&["-q"], Takes::Number, both("--quit-after {}"), "-q shows errors only"),
-    option(&["-i"], Takes::Value, both("--idle-timeout {}"), ""),
-    option(&["-n"], Takes::Nothing, NOTHING, "-n does without stdin"),
+    option(&["-q"], ValueKind::Number, both("--quit-after {}"), "-q shows errors only"),
+    option(&["-i"], ValueKind::Value, both("--idle-timeout {}"), ""),
+    option(&["-n"], ValueKind::Nothing, NOTHING, "-n does without stdin"),
     option(
         &["-w"],
-        Takes::Number,
-        Means::Options("--idle-timeout {}", "--connect-timeout {}"),
+        ValueKind::Number,
+        Meaning::Options("--idle-timeout {}", "--connect-timeout {}"),
         "-w limits the whole run",
     ),
-    option(&["-m", "--max-conns"], Takes::Value, Means::Options("--max-clients {}", ""), ""),
-    option(&["--broker"], Takes::Nothing, Means::Options("--hub", ""), ""),
-    option(&["--chat"], Takes::Nothing, Means::Options("--hub --frame line", ""), ""),
-    option(&["-b"], Takes::Nothing, Means::Options("", "--broadcast"), ""),
-    option(&["-o"], Takes::Value, both("--record {}"), ""),
-    option(&["-T"], Takes::Dscp, both("-O dscp={}"), ""),
-    option(&["-M"], Takes::Value, both("-O ttl={}"), ""),
+    option(&["-m", "--max-conns"], ValueKind::Value, Meaning::Options("--max-clients {}", ""), ""),
+    option(&["--broker"], ValueKind::Nothing, Meaning::Options("--hub", ""), ""),
+    option(&["--chat"], ValueKind::Nothing, Meaning::Options("--hub --frame line", ""), ""),
+    option(&["-b"], ValueKind::Nothing, Meaning::Options("", "--broadcast"), ""),
+    option(&["-o"], ValueKind::Value, both("--record {}"), ""),
+    option(&["-T"], ValueKind::Dscp, both("-O dscp={}"), ""),
+    option(&["-M"], ValueKind::Value, both("-O ttl={}"), ""),
 ];
 
 /// The proxies of clients; who asks a server for one wants its clients passed on.
 const PROXIES: [Foreign; 3] = [
-    option(&["--proxy"], Takes::Value, Means::Options("--forward {}", "--via http://{}"), ""),
-    option(&["-x"], Takes::Value, Means::Options("--forward {}", "--via socks5://{}"), ""),
-    option(&["-X", "--proxy-type"], Takes::Value, Means::ProxyKind, ""),
+    option(&["--proxy"], ValueKind::Value, Meaning::Options("--forward {}", "--via http://{}"), ""),
+    option(&["-x"], ValueKind::Value, Meaning::Options("--forward {}", "--via socks5://{}"), ""),
+    option(&["-X", "--proxy-type"], ValueKind::Value, Meaning::ProxyKind, ""),
 ];
 
 /// The TLS of ncat.
@@ -110,16 +110,16 @@ const PROXIES: [Foreign; 3] = [
 const TLS: &[Foreign] = &[
     option(
         &["--ssl"],
-        Takes::Nothing,
-        Means::Options("--tls-self-signed", "--tls"),
+        ValueKind::Nothing,
+        Meaning::Options("--tls-self-signed", "--tls"),
         "a client's --tls verifies the server, --tls-insecure does not",
     ),
-    option(&["--ssl-verify"], Takes::Nothing, Means::Options("", "--tls"), ""),
-    option(&["--ssl-cert"], Takes::Value, both("--tls-cert {}"), ""),
-    option(&["--ssl-key"], Takes::Value, both("--tls-key {}"), ""),
-    option(&["--ssl-trustfile"], Takes::Value, Means::Options("", "--tls-ca {}"), ""),
-    option(&["--ssl-servername"], Takes::Value, Means::Options("", "--tls={}"), ""),
-    option(&["--ssl-alpn"], Takes::Value, both("--alpn {}"), ""),
+    option(&["--ssl-verify"], ValueKind::Nothing, Meaning::Options("", "--tls"), ""),
+    option(&["--ssl-cert"], ValueKind::Value, both("--tls-cert {}"), ""),
+    option(&["--ssl-key"], ValueKind::Value, both("--tls-key {}"), ""),
+    option(&["--ssl-trustfile"], ValueKind::Value, Meaning::Options("", "--tls-ca {}"), ""),
+    option(&["--ssl-servername"], ValueKind::Value, Meaning::Options("", "--tls={}"), ""),
+    option(&["--ssl-alpn"], ValueKind::Value, both("--alpn {}"), ""),
 ];
 #[cfg(not(feature = "tls"))]
 const TLS: &[Foreign] = &[];
@@ -130,7 +130,7 @@ pub(super) fn options() -> impl Iterator<Item = &'static Foreign> {
 }
 
 /// A word in the place of a command.
-pub(super) enum Word {
+pub(super) enum CommandWord {
     /// Another tool, whose options follow.
     Tool,
     /// socat, whose addresses follow.
@@ -142,23 +142,23 @@ pub(super) enum Word {
 }
 
 /// What somebody may take for the name of a command.
-pub(super) const WORDS: &[(&[&str], Word)] = &[
-    (&["nc", "ncat", "netcat", "telnet"], Word::Tool),
-    (&["socat"], Word::Socat),
-    (&["listen", "serve", "server", "tcp-listen", "tcp-server"], Word::Command("tcp-serve")),
-    (&["connect", "client", "tcp", "tcp-client"], Word::Command("tcp-connect")),
-    (&["udp", "udp-connect", "udp-client"], Word::Command("udp-send")),
-    (&["udp-serve", "udp-server", "udp-recv", "udp-receive"], Word::Command("udp-listen")),
-    (&["mcast", "multicast", "join", "mcast-listen"], Word::Command("mcast-join")),
-    (&["ping"], Word::Command("echo --ping")),
-    (&["send"], Word::Text("`wirecat tcp-connect ADDR` or `wirecat udp-send ADDR`")),
-    (&["forward", "relay", "proxy"], Word::Text("`wirecat tcp-serve --forward TO ADDR`")),
-    (&["hub", "broker"], Word::Text("`wirecat tcp-serve --hub ADDR`")),
-    (&["exec"], Word::Text("`wirecat tcp-serve --exec CMD ADDR`")),
-    (&["scan", "probe", "check"], Word::Text("`wirecat tcp-connect -z ADDR`")),
-    (&["mock"], Word::Text("`wirecat tcp-serve --reply TEXT ADDR`")),
-    (&["record"], Word::Text("`wirecat tcp-serve --forward TO --record FILE ADDR`")),
-    (&["replay"], Word::Text("`wirecat tcp-serve --replay FILE ADDR`")),
+pub(super) const WORDS: &[(&[&str], CommandWord)] = &[
+    (&["nc", "ncat", "netcat", "telnet"], CommandWord::Tool),
+    (&["socat"], CommandWord::Socat),
+    (&["listen", "serve", "server", "tcp-listen", "tcp-server"], CommandWord::Command("tcp-serve")),
+    (&["connect", "client", "tcp", "tcp-client"], CommandWord::Command("tcp-connect")),
+    (&["udp", "udp-connect", "udp-client"], CommandWord::Command("udp-send")),
+    (&["udp-serve", "udp-server", "udp-recv", "udp-receive"], CommandWord::Command("udp-listen")),
+    (&["mcast", "multicast", "join", "mcast-listen"], CommandWord::Command("mcast-join")),
+    (&["ping"], CommandWord::Command("echo --ping")),
+    (&["send"], CommandWord::Text("`wirecat tcp-connect ADDR` or `wirecat udp-send ADDR`")),
+    (&["forward", "relay", "proxy"], CommandWord::Text("`wirecat tcp-serve --forward TO ADDR`")),
+    (&["hub", "broker"], CommandWord::Text("`wirecat tcp-serve --hub ADDR`")),
+    (&["exec"], CommandWord::Text("`wirecat tcp-serve --exec CMD ADDR`")),
+    (&["scan", "probe", "check"], CommandWord::Text("`wirecat tcp-connect -z ADDR`")),
+    (&["mock"], CommandWord::Text("`wirecat tcp-serve --reply TEXT ADDR`")),
+    (&["record"], CommandWord::Text("`wirecat tcp-serve --forward TO --record FILE ADDR`")),
+    (&["replay"], CommandWord::Text("`wirecat tcp-serve --replay FILE ADDR`")),
 ];
 
 /// What the options of a connection are where there is none.

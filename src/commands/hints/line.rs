@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use clap::Command;
 
-use super::foreign::{Foreign, Means, Takes, over_udp};
+use super::foreign::{Foreign, Meaning, ValueKind, over_udp};
 use super::{foreign, is_number, is_taken, joined, quoted, takes_value};
 
 /// What stands for an address that was not typed.
@@ -53,7 +53,7 @@ pub(super) fn of_line(command: Option<&str>, words: &[String], cli: &Command) ->
         let next = value.or(behind.first().map(String::as_str));
         match foreign(option).filter(|found| is_meant(found, command.is_some(), next, cli)) {
             Some(found) => {
-                let takes = found.takes != Takes::Nothing;
+                let takes = found.takes != ValueKind::Nothing;
                 line.take(found, if takes { next? } else { "" });
                 rest = if takes && value.is_none() { &behind[1..] } else { behind };
             }
@@ -75,31 +75,31 @@ pub(super) fn of_line(command: Option<&str>, words: &[String], cli: &Command) ->
 /// Whether another tool is meant: with a command of wirecat, its options are its own.
 fn is_meant(found: &Foreign, has_command: bool, next: Option<&str>, cli: &Command) -> bool {
     let fits = match found.takes {
-        Takes::Nothing | Takes::Value => true,
-        Takes::Dscp => next.is_some_and(|next| {
+        ValueKind::Nothing | ValueKind::Value => true,
+        ValueKind::Dscp => next.is_some_and(|next| {
             is_number(next) || ["cs", "af", "ef"].iter().any(|class| next.starts_with(class))
         }),
-        Takes::Number => next.is_some_and(is_number),
-        Takes::Word => next.is_some_and(|next| {
+        ValueKind::Number => next.is_some_and(is_number),
+        ValueKind::Word => next.is_some_and(|next| {
             !next.starts_with(|first: char| first.is_ascii_digit() || first == '-')
         }),
     };
     let is_odd = found.spellings[0] == "-q" || found.spellings[0] == "-c";
     let is_ours = || takes_value(found.spellings[0], cli).is_some();
-    fits && (!has_command || is_odd || !is_ours() || found.means == Means::Again)
+    fits && (!has_command || is_odd || !is_ours() || found.means == Meaning::Again)
 }
 
 impl<'a> TypedLine<'a> {
     fn take(&mut self, found: &Foreign, value: &'a str) {
         match found.means {
-            Means::Listen => self.listens = true,
-            Means::Udp => self.udp = true,
-            Means::Unix => self.unix = true,
-            Means::Again => self.again = true,
-            Means::Port => self.port = Some(value),
-            Means::Source => self.source = Some(value),
-            Means::ProxyKind => self.proxy_kind = value,
-            Means::Options(serve, connect) => self.options.push((serve, connect, value)),
+            Meaning::Listen => self.listens = true,
+            Meaning::Udp => self.udp = true,
+            Meaning::Unix => self.unix = true,
+            Meaning::Again => self.again = true,
+            Meaning::Port => self.port = Some(value),
+            Meaning::Source => self.source = Some(value),
+            Meaning::ProxyKind => self.proxy_kind = value,
+            Meaning::Options(serve, connect) => self.options.push((serve, connect, value)),
         }
         if self.note.is_empty() {
             self.note = found.note;
@@ -116,7 +116,7 @@ impl<'a> TypedLine<'a> {
                     .push(["-v", "-z", "-C", "-4", "-6"].into_iter().find(|own| *own == option)?);
                 continue;
             };
-            if found.takes == Takes::Nothing {
+            if found.takes == ValueKind::Nothing {
                 self.take(found, "");
                 continue;
             }

@@ -10,8 +10,8 @@ use std::io;
 /// | Closed: its close_notify came | yes | nothing |
 /// | Broken: the rules are broken, or FIN came alone | yes | the error, once |
 #[derive(Debug, Default)]
-pub(super) struct Ends {
-    theirs: Theirs,
+pub(super) struct StreamEnds {
+    theirs: PeerEnd,
     /// Bytes of the close_notify that this side has sent.
     notified: Option<usize>,
     /// The end of the stream is to be RST.
@@ -19,7 +19,7 @@ pub(super) struct Ends {
 }
 
 #[derive(Debug, Default)]
-enum Theirs {
+enum PeerEnd {
     #[default]
     Open,
     Closed,
@@ -27,37 +27,37 @@ enum Theirs {
     Broken(Option<io::Error>),
 }
 
-impl Ends {
+impl StreamEnds {
     /// The peer's close_notify has come.
     pub(super) fn close(&mut self) {
-        debug_assert!(!matches!(self.theirs, Theirs::Broken(_)), "nothing is read behind it");
-        self.theirs = Theirs::Closed;
+        debug_assert!(!matches!(self.theirs, PeerEnd::Broken(_)), "nothing is read behind it");
+        self.theirs = PeerEnd::Closed;
     }
 
     /// Nothing behind this can be believed.
     pub(super) fn break_off(&mut self, error: io::Error) {
-        self.theirs = Theirs::Broken(Some(error));
+        self.theirs = PeerEnd::Broken(Some(error));
     }
 
     /// Whether the peer says nothing more.
     pub(super) fn is_over(&self) -> bool {
-        !matches!(self.theirs, Theirs::Open)
+        !matches!(self.theirs, PeerEnd::Open)
     }
 
     /// Whether it has said so itself.
     pub(super) fn is_closed(&self) -> bool {
-        matches!(self.theirs, Theirs::Closed)
+        matches!(self.theirs, PeerEnd::Closed)
     }
 
     /// Whether an error waits to be taken.
     pub(super) fn is_broken(&self) -> bool {
-        matches!(self.theirs, Theirs::Broken(Some(_)))
+        matches!(self.theirs, PeerEnd::Broken(Some(_)))
     }
 
     /// What has broken the stream, the first time.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         match &mut self.theirs {
-            Theirs::Broken(error) => error.take(),
+            PeerEnd::Broken(error) => error.take(),
             _ => None,
         }
     }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn an_error_is_taken_once_and_the_direction_stays_over() {
-        let mut ends = Ends::default();
+        let mut ends = StreamEnds::default();
         assert!(!ends.is_over() && ends.take_error().is_none());
         ends.break_off(io::ErrorKind::UnexpectedEof.into());
         assert!(ends.is_over() && ends.is_broken() && !ends.is_closed());
@@ -102,14 +102,14 @@ mod tests {
 
     #[test]
     fn a_close_notify_is_owed_once_and_not_ahead_of_rst() {
-        let mut ends = Ends::default();
+        let mut ends = StreamEnds::default();
         ends.close();
         assert!(ends.is_over() && ends.is_closed() && ends.take_error().is_none());
         assert!(ends.owes_notify() && ends.notified().is_none());
         ends.notify(24);
         assert!(!ends.owes_notify());
         assert_eq!(ends.notified(), Some(24));
-        let mut ends = Ends::default();
+        let mut ends = StreamEnds::default();
         ends.reset();
         assert!(!ends.owes_notify());
     }

@@ -4,7 +4,7 @@ use super::waiting::Waiting;
 
 /// What waits of what was read.
 #[derive(Debug, Default)]
-pub(super) struct Incoming {
+pub(super) struct IncomingRecords {
     /// What has come of a record, or of a message of the handshake, that is not whole.
     pub(super) partial: Vec<u8>,
     /// Plaintext for which a read had no room.
@@ -14,13 +14,13 @@ pub(super) struct Incoming {
 }
 
 /// Where the plaintext of one read of the wire goes: into a buffer, and behind that into what waits.
-pub(super) struct Intake<'a> {
+pub(super) struct RecordIntake<'a> {
     into: &'a mut [u8],
     pub(super) filled: usize,
     plain: &'a mut Waiting,
 }
 
-impl Incoming {
+impl IncomingRecords {
     /// Keeps the beginning of a record in the place of the one before.
     pub(super) fn keep(&mut self, rest: &[u8]) {
         if rest.is_empty() {
@@ -33,7 +33,7 @@ impl Incoming {
     }
 }
 
-impl<'a> Intake<'a> {
+impl<'a> RecordIntake<'a> {
     pub(super) fn new(into: &'a mut [u8], plain: &'a mut Waiting) -> Self {
         Self { into, filled: 0, plain }
     }
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn plaintext_fills_the_buffer_first_and_waits_behind_it() {
         let (mut into, mut plain) = ([0; 5], Waiting::default());
-        let mut intake = Intake::new(&mut into, &mut plain);
+        let mut intake = RecordIntake::new(&mut into, &mut plain);
         for bytes in [&b"abc"[..], b"def", b"gh"] {
             intake.take(bytes);
         }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_record_that_is_whole_leaves_no_buffer() {
-        let mut incoming = Incoming::default();
+        let mut incoming = IncomingRecords::default();
         incoming.keep(b"begin");
         incoming.keep(b"beg");
         assert_eq!(incoming.partial, b"beg");

@@ -7,11 +7,11 @@ use crate::event_loop::transport::Transport;
 
 /// Records that the wire has not taken yet; they keep their order.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub(super) struct OutgoingRecords {
     waiting: Waiting,
 }
 
-impl Outgoing {
+impl OutgoingRecords {
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_waits_and_goes_out_in_order() {
-        let (mut outgoing, mut wire) = (Outgoing::default(), Narrow::new(4));
+        let (mut outgoing, mut wire) = (OutgoingRecords::default(), Narrow::new(4));
         outgoing.send(&mut wire, b"0123456789").unwrap();
         assert_eq!((&wire.taken[..], outgoing.len()), (&b"0123"[..], 6));
         let error = outgoing.flush(&mut wire).unwrap_err();

@@ -157,7 +157,7 @@ impl Pair {
             }
         }
         let of =
-            |it: &TlsStream| (it.stage.is_open(), it.incoming.partial.len(), it.outgoing.len());
+            |it: &TlsStream| (it.handshake.is_open(), it.incoming.partial.len(), it.outgoing.len());
         panic!("a handshake hangs: {:?} {:?}", of(&self.client), of(&self.server));
     }
 

@@ -23,32 +23,32 @@ impl Transport for TlsStream {
     }
 
     fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
-        if self.stage.is_connecting() {
+        if self.handshake.is_connecting() {
             // One that was reset at once has been up below TLS, and not inside.
             let below = self.inner.connected().map_err(|error| self.before_open(error))?;
             if below.is_none() {
                 return Ok(None);
             }
         }
-        let is_up =
-            self.stage.is_open() || self.shake_hands().map_err(|error| self.before_open(error))?;
+        let is_up = self.handshake.is_open()
+            || self.shake_hands().map_err(|error| self.before_open(error))?;
         Ok(is_up.then(|| self.inner.addresses()))
     }
 
     fn is_open(&self) -> bool {
-        self.stage.is_open() && self.inner.is_open()
+        self.handshake.is_open() && self.inner.is_open()
     }
 
     fn agreed(&self) -> Option<&Agreed> {
-        self.stage.agreed()
+        self.handshake.agreed()
     }
 
     fn has_answered(&self) -> bool {
-        self.stage.is_handshaking() || self.inner.has_answered()
+        self.handshake.is_handshaking() || self.inner.has_answered()
     }
 
     fn late(&self) -> io::Error {
-        if !self.stage.is_handshaking() {
+        if !self.handshake.is_handshaking() {
             return self.inner.late();
         }
         let limit = DEADLINE.as_secs();
@@ -58,7 +58,7 @@ impl Transport for TlsStream {
     }
 
     fn take_handshake_limit(&mut self) -> Option<Duration> {
-        self.stage.take_limit()
+        self.handshake.take_limit()
     }
 
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
@@ -135,7 +135,7 @@ impl Transport for TlsStream {
     /// A paused channel has one read kept for it, so that what is no data is not kept waiting behind it:
     /// tickets, updates of keys, the end.
     fn needs_read(&self) -> bool {
-        !self.stage.is_open() || !self.has_own_input()
+        !self.handshake.is_open() || !self.has_own_input()
     }
 
     fn read_ahead(&mut self) -> io::Result<()> {
@@ -162,7 +162,7 @@ impl Transport for TlsStream {
 
     /// Where FIN follows, close_notify comes before it.
     fn closed(&mut self, reason: CloseReason) {
-        if self.stage.is_open() && self.ends.owes_notify() {
+        if self.handshake.is_open() && self.ends.owes_notify() {
             // What cannot be written now never will be: to the peer, the stream is cut.
             let _ = self.send_close_notify();
         }

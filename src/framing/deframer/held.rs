@@ -6,12 +6,12 @@ use bytes::Bytes;
 
 /// Bytes of which the first ones are taken.
 #[derive(Default)]
-pub(super) struct Unread {
+pub(super) struct UnreadBytes {
     pub(super) bytes: Vec<u8>,
     taken: usize,
 }
 
-impl Unread {
+impl UnreadBytes {
     pub(super) fn new(bytes: Vec<u8>) -> Self {
         Self { bytes, taken: 0 }
     }

@@ -74,7 +74,7 @@ pub struct Room {
 /// What a hosted room keeps about a member.
 #[derive(Debug)]
 struct Presence {
-    stage: Stage,
+    phase: MemberPhase,
     /// When it is looked at again.
     again: Option<Instant>,
     /// It hosts the room: no number of waiting lines is a flood.
@@ -85,7 +85,7 @@ struct Presence {
 
 /// How far a member has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum MemberPhase {
     /// It may send its nick until then.
     Unannounced(Instant),
     /// It is sent the history from this message on, and took the last one then.
@@ -111,8 +111,8 @@ impl Room {
         let patience = if self.dialect.has_nicks() { INTRODUCTION } else { Duration::ZERO };
         let nick = Some(self.members.free_nick(nick, Some(id), 2));
         let lines = PacedLines::new(self.pace.bucket(now));
-        let stage = Stage::Unannounced(now + patience);
-        let state = Presence { stage, again: None, is_host: false, is_finished: false };
+        let phase = MemberPhase::Unannounced(now + patience);
+        let state = Presence { phase, again: None, is_host: false, is_finished: false };
         self.members.insert(id, nick, lines, state);
         self.due.insert(id);
     }
@@ -164,7 +164,7 @@ impl Room {
         if let Some(again) = state.again {
             self.later.remove(&(again, id));
         }
-        if state.stage == Stage::Present {
+        if state.phase == MemberPhase::Present {
             // The reason is the member's own text, and all the others show it.
             let why = why.map(|why| readable(why.as_bytes()));
             self.broadcast(None, &ChatLine::Left(nick, why));
@@ -225,15 +225,15 @@ impl Room {
         let mut is_filled = false;
         loop {
             let member = self.members.get_mut(id)?;
-            let is_introduced = match member.state.stage {
-                Stage::Present => true,
+            let is_introduced = match member.state.phase {
+                MemberPhase::Present => true,
                 // Who begins with another line than its nick, such as a person at nc, stays a guest
                 // for now.
-                Stage::Unannounced(_) => member.lines.peek().is_none_or(|line| {
+                MemberPhase::Unannounced(_) => member.lines.peek().is_none_or(|line| {
                     matches!(self.dialect.parse_received(&line), ChatCommand::Nick(_))
                 }),
-                Stage::CatchingUp(..) if is_filled => return self.patience(id, outlook),
-                Stage::CatchingUp(..) => false,
+                MemberPhase::CatchingUp(..) if is_filled => return self.patience(id, outlook),
+                MemberPhase::CatchingUp(..) => false,
             };
             if !is_introduced && !self.announce(id, outlook) {
                 return self.patience(id, outlook);
@@ -251,7 +251,7 @@ impl Room {
     fn advance_idle(&mut self, id: MemberId, outlook: Outlook<'_>) -> Option<Duration> {
         let state = &self.members.get(id)?.state;
         let is_finished = state.is_finished;
-        if let Stage::Unannounced(until) = state.stage
+        if let MemberPhase::Unannounced(until) = state.phase
             && let left = until.saturating_duration_since(outlook.now)
             && !left.is_zero()
             && !is_finished
@@ -346,11 +346,11 @@ impl Room {
     }
 
     fn present(&self) -> impl Iterator<Item = (MemberId, &Member<Presence>)> {
-        self.members.iter().filter(|(_, member)| member.state.stage == Stage::Present)
+        self.members.iter().filter(|(_, member)| member.state.phase == MemberPhase::Present)
     }
 
     fn is_present(&self, id: MemberId) -> bool {
-        self.members.get(id).is_some_and(|member| member.state.stage == Stage::Present)
+        self.members.get(id).is_some_and(|member| member.state.phase == MemberPhase::Present)
     }
 
     fn notice(&mut self, id: MemberId, text: &str) {

@@ -27,7 +27,7 @@ pub struct Conversations {
 ///                                        └────── a difference, a failure ──> Failed
 /// ```
 #[derive(Debug)]
-pub enum Conversation {
+pub enum PlayedConversation {
     /// The bytes received so far fit more than one recorded conversation.
     Undecided(Vec<u8>),
     /// A recorded conversation is under way.
@@ -58,11 +58,11 @@ impl Conversations {
     }
 
     /// Begins the next one in order.
-    pub fn begin_next(&mut self, now: Instant) -> Conversation {
+    pub fn begin_next(&mut self, now: Instant) -> PlayedConversation {
         self.refill();
         match self.free.pop_front() {
             Some(script) => self.begin(script, now),
-            None => Conversation::Failed,
+            None => PlayedConversation::Failed,
         }
     }
 
@@ -93,8 +93,8 @@ impl Conversations {
     }
 
     /// Plays a script.
-    fn begin(&self, script: Arc<Script>, now: Instant) -> Conversation {
-        Conversation::Playing(Player::new(script, self.timing, now))
+    fn begin(&self, script: Arc<Script>, now: Instant) -> PlayedConversation {
+        PlayedConversation::Playing(Player::new(script, self.timing, now))
     }
 
     /// Once all were given out they begin anew: there are more peers than were recorded.
@@ -105,7 +105,7 @@ impl Conversations {
     }
 }
 
-impl Conversation {
+impl PlayedConversation {
     /// One that the first bytes of the peer choose.
     pub fn undecided() -> Self {
         Self::Undecided(Vec::new())
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_conversation_is_chosen_played_and_done() {
         let (mut all, now) = (conversations(&[("GET a", "A"), ("GET b", "B")]), Instant::now());
-        let mut conversation = Conversation::undecided();
+        let mut conversation = PlayedConversation::undecided();
         conversation.receive(&mut all, b"GET", false, now).unwrap();
         assert_eq!((conversation.next(now), conversation.missing()), (None, None));
         assert!(!conversation.may_end(false, true));
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(conversation.next(now), Some(answer));
         assert_eq!((conversation.next(now), conversation.next(now)), (Some(Next::Done), None));
         assert!(conversation.may_end(false, true) && !conversation.may_end(true, true));
-        let mut other = Conversation::undecided();
+        let mut other = PlayedConversation::undecided();
         let difference = other.receive(&mut all, b"GET x", true, now).unwrap_err();
         assert_eq!(difference.offset, 4);
     }

@@ -13,7 +13,7 @@ mod player;
 #[cfg(test)]
 mod properties;
 
-pub use conversations::{Conversation, Conversations};
+pub use conversations::{Conversations, PlayedConversation};
 pub use difference::Difference;
 pub use player::{Next, Player, Script, Send};
 

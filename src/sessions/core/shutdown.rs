@@ -11,7 +11,7 @@ use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::children::ChildPurpose;
 use crate::sessions::console::StdoutEnd;
-use crate::sessions::ready::Readiness;
+use crate::sessions::ready::ReadyNotifier;
 use crate::sessions::timers;
 
 /// Upper bound on how long what `-- CMD` has sent takes to arrive on this machine.
@@ -22,7 +22,7 @@ impl Core {
     pub(crate) fn begin_ending(&mut self, pool: &mut Pool) {
         if self.state.begin_closing() {
             if !self.console.is_remote() {
-                Readiness::announce_end();
+                ReadyNotifier::announce_end();
             }
             self.console.report(pool, &Notice::new(Name::Stopping));
             // Silent while all goes well: an end is explained only where it takes long.

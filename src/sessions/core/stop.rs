@@ -37,7 +37,7 @@ pub(super) const TIMED_OUT: CloseReason = CloseReason::new(Cause::Timeout, Detai
 pub(super) const STDOUT_GONE: CloseReason = CloseReason::new(Cause::Host, Detail::Local);
 
 /// The peer that a listener or sender awaits under `--wait`.
-pub(super) struct Awaited {
+pub(super) struct AwaitedPeer {
     operation: &'static str,
     target: String,
     cause: &'static str,
@@ -63,7 +63,7 @@ impl Core {
         cause: &'static str,
     ) {
         if let Some(patience) = self.common.limits.wait {
-            self.awaited = Some(Awaited { operation, target: target.into(), cause });
+            self.awaited = Some(AwaitedPeer { operation, target: target.into(), cause });
             pool.arm(TimerKey::global(timers::FIRST_PEER), patience);
         }
     }
@@ -77,7 +77,7 @@ impl Core {
 
     /// `--wait` ran out: the run fails, with a `better` reason where there is one.
     pub(crate) fn fail_waiting(&mut self, pool: &mut Pool, better: Option<Failure>) {
-        let Some(Awaited { operation, target, cause }) = self.awaited.take() else { return };
+        let Some(AwaitedPeer { operation, target, cause }) = self.awaited.take() else { return };
         let patience = humantime::format_duration(self.common.limits.wait.unwrap_or_default());
         let cause = format!("{cause} within {patience}");
         let silence = || Failure::new(Status::Timeout, Kind::Timeout, operation, target, cause);

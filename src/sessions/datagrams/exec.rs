@@ -18,12 +18,12 @@ use crate::sessions::config::PeerCommand;
 use crate::sessions::session::Piece;
 use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, SenderAddress};
-use flow::Flow;
+use flow::ChildFlow;
 
 /// The children of all peers.
 pub(super) struct PeerCommands {
     config: PeerCommand,
-    flows: HashMap<ChildId, Flow>,
+    flows: HashMap<ChildId, ChildFlow>,
     /// The child that serves a peer.
     peers: HashMap<(Id, SenderAddress), ChildId>,
     /// Whose child's stdin or stdout a channel is.
@@ -138,7 +138,7 @@ impl PeerCommands {
         }
         let channels = (started.stdin, started.stdout);
         let (peer, now) = ((id, arrival.return_path()), context.pool.now());
-        let flow = Flow::new((self.started, &self.config), peer, channels, now);
+        let flow = ChildFlow::new((self.started, &self.config), peer, channels, now);
         self.peers.insert((id, arrival.from.clone()), child);
         self.flows.insert(child, flow);
         Some(child)
@@ -251,7 +251,7 @@ impl PeerCommands {
     }
 
     fn forget_if_over(&mut self, child: ChildId) {
-        if self.flows.get(&child).is_some_and(Flow::is_over) {
+        if self.flows.get(&child).is_some_and(ChildFlow::is_over) {
             self.flows.remove(&child);
         }
     }
@@ -259,11 +259,11 @@ impl PeerCommands {
     /// `--idle-timeout` of a peer: its child has the end of its stdin, and some time to end.
     fn end_idle(&mut self, pool: &mut Pool, children: &mut Children) {
         let (now, idle) = (pool.now(), self.config.idle);
-        let silent = |flow: &Flow| now.saturating_duration_since(flow.last_active);
+        let silent = |flow: &ChildFlow| now.saturating_duration_since(flow.last_active);
         let due: Vec<_> = self.flows.iter().filter(|(_, flow)| silent(flow) >= idle).collect();
         let due: Vec<ChildId> = due.into_iter().map(|(child, _)| *child).collect();
         for child in due {
-            match self.flows.get(&child).and_then(Flow::orphan) {
+            match self.flows.get(&child).and_then(ChildFlow::orphan) {
                 // It is gone, and somebody else holds its socket open.
                 Some(output) => pool.abort(output, CloseReason::HOST),
                 None => {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::GroupInterface;
-use super::statistics::{Account, Others};
+use super::statistics::{Account, SummedSources};
 use crate::event_loop::Id;
 use crate::protocol::access::Access;
 use crate::protocol::sequence::Width;
@@ -98,7 +98,7 @@ pub(super) struct Peers {
     counts: bool,
     field: Option<SequenceField>,
     /// The sources that had to go, summed up.
-    pub(super) others: Others,
+    pub(super) others: SummedSources,
 }
 
 impl Peers {

@@ -67,7 +67,7 @@ impl Account {
         &mut self,
         arrival: &Arrival<'_>,
         field: Option<SequenceField>,
-        others: &mut Others,
+        others: &mut SummedSources,
     ) {
         self.messages += 1;
         if let Some(field) = field
@@ -82,7 +82,7 @@ impl Account {
     }
 
     /// Turns to the stream of an SSRC. What has none, such as RTCP, stays with the stream before.
-    fn choose(&mut self, ssrc: u32, width: Width, others: &mut Others) {
+    fn choose(&mut self, ssrc: u32, width: Width, others: &mut SummedSources) {
         let is_it = |stream: &Stream| stream.ssrc.is_none_or(|own| own == ssrc);
         if !self.streams.get(self.recent).is_some_and(is_it) {
             let known = self.streams.iter().position(is_it);
@@ -94,7 +94,7 @@ impl Account {
     }
 
     /// Adds a stream, in the place of the idlest where there are too many.
-    fn add(&mut self, stream: Stream, others: &mut Others) -> usize {
+    fn add(&mut self, stream: Stream, others: &mut SummedSources) -> usize {
         if self.streams.len() < MOST_STREAMS {
             self.streams.push(stream);
             return self.streams.len() - 1;
@@ -169,14 +169,14 @@ fn nanoseconds(time: SystemTime) -> u64 {
 
 /// Sources, and streams of sources, that are not counted by themselves any more.
 #[derive(Default)]
-pub(super) struct Others {
+pub(super) struct SummedSources {
     sources: u64,
     totals: FlowTotals,
     /// The sums at the end of the last interval.
     before: FlowTotals,
 }
 
-impl Others {
+impl SummedSources {
     /// Takes the sums of one more.
     pub(super) fn add(&mut self, totals: &FlowTotals) {
         self.sources += 1;
@@ -269,7 +269,7 @@ impl Statistics {
     pub(super) fn too_much_loss(&self) -> Option<Failure> {
         let (most, all) = (self.max_loss?, self.totals());
         let loss = all.loss_percent();
-        let Others { sources, totals, .. } = &self.peers.others;
+        let SummedSources { sources, totals, .. } = &self.peers.others;
         let cause = if loss > most {
             format!("{loss:.2} % were lost")
         } else if totals.counts.numbers() > 0 {

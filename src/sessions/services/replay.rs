@@ -13,7 +13,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::relay::InputState;
-use crate::protocol::replay::{Conversation, Conversations, Next, Send};
+use crate::protocol::replay::{Conversations, Next, PlayedConversation, Send};
 use crate::recording::Role;
 use crate::sessions::config::Replay;
 use crate::sessions::console::Message;
@@ -33,7 +33,7 @@ pub(super) struct Playback {
 struct Client {
     /// `#3 127.0.0.1:51312`, as messages call it.
     title: String,
-    conversation: Conversation,
+    conversation: PlayedConversation,
 }
 
 impl Playback {
@@ -90,7 +90,7 @@ impl Playback {
         context.streams.note_loss(failure.status);
         let is_cut = self.is_owed(id);
         if let Some(client) = self.clients.get_mut(id) {
-            client.conversation = Conversation::Failed;
+            client.conversation = PlayedConversation::Failed;
         }
         match is_cut {
             true => {
@@ -120,7 +120,7 @@ impl StreamService for Playback {
         let title = context.streams.table.get(id).map(|client| client.title()).unwrap_or_default();
         let conversation = match self.role {
             Role::Connected => self.conversations.begin_next(context.pool.now()),
-            Role::Accepted | Role::Bound => Conversation::undecided(),
+            Role::Accepted | Role::Bound => PlayedConversation::undecided(),
         };
         self.clients.insert(id, Client { title, conversation });
         // A recorded conversation may begin with what this side sends.
@@ -192,7 +192,7 @@ impl StreamService for Playback {
     /// What a recorded conversation has not come to yet.
     fn is_owed(&self, id: Id) -> bool {
         let client = self.clients.get(id);
-        client.is_some_and(|client| matches!(client.conversation, Conversation::Playing(_)))
+        client.is_some_and(|client| matches!(client.conversation, PlayedConversation::Playing(_)))
     }
 
     /// `--timeout` reports what every conversation still waits for.

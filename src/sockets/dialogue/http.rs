@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 
 use super::via::Hop;
-use super::{Dialogue, Ends, Speaker, Step, quoted};
+use super::{Dialogue, DialogueStep, Ends, Speaker, quoted};
 use crate::error::HandshakeError;
 use crate::kind::Kind;
 
@@ -100,14 +100,14 @@ impl Dialogue for ConnectDialogue {
     }
 
     /// Of a 2xx reply the fields mean nothing, not even those of a length: the stream follows.
-    fn step(&mut self, received: &[u8], _: &mut Vec<u8>) -> Result<Step, HandshakeError> {
+    fn step(&mut self, received: &[u8], _: &mut Vec<u8>) -> Result<DialogueStep, HandshakeError> {
         let mut fields = [httparse::EMPTY_HEADER; FIELDS];
         let mut reply = httparse::Response::new(&mut fields);
         match reply.parse(received) {
-            Ok(httparse::Status::Partial) => Ok(Step::More),
+            Ok(httparse::Status::Partial) => Ok(DialogueStep::More),
             Ok(httparse::Status::Complete(length)) => match reply.code.unwrap_or_default() {
-                100 | 102..=199 => Ok(Step::Taken(length)),
-                200..=299 => Ok(Step::Done(length)),
+                100 | 102..=199 => Ok(DialogueStep::Taken(length)),
+                200..=299 => Ok(DialogueStep::Done(length)),
                 code => Err(self.refusal(code, reply.reason.unwrap_or_default())),
             },
             Err(error) => Err(self.foreign(received.first(), error)),

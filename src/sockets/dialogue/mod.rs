@@ -28,7 +28,7 @@ pub type Ends = (Endpoint, Endpoint);
 
 /// What is done with what has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum DialogueStep {
     /// It is not enough.
     More,
     /// So many bytes are done with, and the next ones are to be looked at.
@@ -57,7 +57,7 @@ pub trait Dialogue: Send {
     ///
     /// # Errors
     /// The other side refuses, or does not speak as it should.
-    fn step(&mut self, received: &[u8], out: &mut Vec<u8>) -> Result<Step, HandshakeError>;
+    fn step(&mut self, received: &[u8], out: &mut Vec<u8>) -> Result<DialogueStep, HandshakeError>;
 
     /// Who speaks on the other side.
     fn speaker(&self) -> Speaker;
@@ -149,14 +149,14 @@ impl Conversation {
     fn advance(&mut self) -> Result<(), HandshakeError> {
         while !self.is_over {
             match self.dialogue.step(&self.received, &mut self.outgoing)? {
-                Step::More if self.taken + self.received.len() >= MOST => {
+                DialogueStep::More if self.taken + self.received.len() >= MOST => {
                     let Speaker { kind, who, what } = self.dialogue.speaker();
                     let cause = format!("{who} sends {MOST} bytes, and {what} has no end");
                     return Err(HandshakeError::new(kind, cause));
                 }
-                Step::More => return Ok(()),
-                Step::Taken(count) => self.take(count),
-                Step::Done(count) => {
+                DialogueStep::More => return Ok(()),
+                DialogueStep::Taken(count) => self.take(count),
+                DialogueStep::Done(count) => {
                     self.take(count);
                     self.is_over = true;
                 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use proxy_header::{Error, ParseConfig, ProxiedAddress, ProxyHeader};
 
-use super::{Dialogue, Endpoint, Ends, Speaker, Step};
+use super::{Dialogue, DialogueStep, Endpoint, Ends, Speaker};
 use crate::error::HandshakeError;
 use crate::kind::Kind;
 
@@ -175,8 +175,8 @@ impl Dialogue for HeaderWriter {
     }
 
     /// Nothing is answered.
-    fn step(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<Step, HandshakeError> {
-        Ok(Step::Done(0))
+    fn step(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<DialogueStep, HandshakeError> {
+        Ok(DialogueStep::Done(0))
     }
 
     fn speaker(&self) -> Speaker {
@@ -191,12 +191,12 @@ pub struct HeaderReader {
 }
 
 impl Dialogue for HeaderReader {
-    fn step(&mut self, received: &[u8], _: &mut Vec<u8>) -> Result<Step, HandshakeError> {
+    fn step(&mut self, received: &[u8], _: &mut Vec<u8>) -> Result<DialogueStep, HandshakeError> {
         match parse(received) {
-            Ok(None) => Ok(Step::More),
+            Ok(None) => Ok(DialogueStep::More),
             Ok(Some(header)) => {
                 self.named = header.named.map(Box::new);
-                Ok(Step::Done(header.length))
+                Ok(DialogueStep::Done(header.length))
             }
             Err(text) => Err(HandshakeError::new(Kind::Proxy, text)),
         }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::via::{Hop, ViaHost};
-use super::{Dialogue, Ends, Speaker, Step};
+use super::{Dialogue, DialogueStep, Ends, Speaker};
 use crate::error::HandshakeError;
 use crate::kind::Kind;
 
@@ -43,7 +43,7 @@ impl SocksDialogue {
         Self { hop, state: SocksState::Methods }
     }
 
-    fn on_method(&mut self, method: u8, out: &mut Vec<u8>) -> Result<Step, HandshakeError> {
+    fn on_method(&mut self, method: u8, out: &mut Vec<u8>) -> Result<DialogueStep, HandshakeError> {
         match (method, self.hop.login()) {
             (NO_LOGIN, _) => self.request(out),
             (BY_PASSWORD, Some((user, password))) => {
@@ -65,7 +65,7 @@ impl SocksDialogue {
                 return Err(self.hop.fails(Kind::ProxyReply, &words));
             }
         }
-        Ok(Step::Taken(2))
+        Ok(DialogueStep::Taken(2))
     }
 
     fn request(&mut self, out: &mut Vec<u8>) {
@@ -89,7 +89,7 @@ impl SocksDialogue {
     }
 
     /// A reply to the request: `VER REP RSV ATYP BND.ADDR BND.PORT`.
-    fn on_reply(&self, received: &[u8]) -> Result<Step, HandshakeError> {
+    fn on_reply(&self, received: &[u8]) -> Result<DialogueStep, HandshakeError> {
         // Of a refusal some proxies send no more than its code.
         match received.get(1) {
             Some(0) | None => {}
@@ -99,14 +99,14 @@ impl SocksDialogue {
             (Some(&INET4), _) => 4,
             (Some(&INET6), _) => 16,
             (Some(&NAME), Some(length)) => 1 + usize::from(*length),
-            (Some(&NAME) | None, _) => return Ok(Step::More),
+            (Some(&NAME) | None, _) => return Ok(DialogueStep::More),
             (Some(other), _) => {
                 let words = format!("replies with an address of the unknown type {other}");
                 return Err(self.hop.fails(Kind::ProxyReply, &words));
             }
         };
         let whole = 4 + address + 2;
-        Ok(if received.len() < whole { Step::More } else { Step::Done(whole) })
+        Ok(if received.len() < whole { DialogueStep::More } else { DialogueStep::Done(whole) })
     }
 
     /// The codes of RFC 1928 section 6, in its words.
@@ -149,16 +149,16 @@ impl Dialogue for SocksDialogue {
         }
     }
 
-    fn step(&mut self, received: &[u8], out: &mut Vec<u8>) -> Result<Step, HandshakeError> {
+    fn step(&mut self, received: &[u8], out: &mut Vec<u8>) -> Result<DialogueStep, HandshakeError> {
         let expected = if let SocksState::Login = self.state { LOGIN } else { VERSION };
         match (self.state, received) {
-            (_, []) => Ok(Step::More),
+            (_, []) => Ok(DialogueStep::More),
             (_, [version, ..]) if *version != expected => Err(self.foreign(*version)),
-            (_, [_]) => Ok(Step::More),
+            (_, [_]) => Ok(DialogueStep::More),
             (SocksState::Methods, [_, method, ..]) => self.on_method(*method, out),
             (SocksState::Login, [_, 0, ..]) => {
                 self.request(out);
-                Ok(Step::Taken(2))
+                Ok(DialogueStep::Taken(2))
             }
             (SocksState::Login, _) => {
                 Err(self.hop.unauthorised("does not accept the user and the password"))

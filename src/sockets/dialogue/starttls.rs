@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Dialogue, Ends, MOST, Speaker, Step, quoted};
+use super::{Dialogue, DialogueStep, Ends, MOST, Speaker, quoted};
 use crate::error::HandshakeError;
 use crate::kind::Kind;
 
@@ -181,16 +181,16 @@ impl LineDialogue {
 }
 
 impl Dialogue for LineDialogue {
-    fn step(&mut self, received: &[u8], out: &mut Vec<u8>) -> Result<Step, HandshakeError> {
+    fn step(&mut self, received: &[u8], out: &mut Vec<u8>) -> Result<DialogueStep, HandshakeError> {
         let Some(end) = received.iter().position(|byte| *byte == b'\n') else {
-            return Ok(Step::More);
+            return Ok(DialogueStep::More);
         };
         let line = received.get(..end).unwrap_or_default();
         match self.read(line) {
-            ReplyLine::Part => Ok(Step::Taken(end + 1)),
+            ReplyLine::Part => Ok(DialogueStep::Taken(end + 1)),
             ReplyLine::No => Err(refusal(line)),
-            ReplyLine::Yes if self.answer(out)? => Ok(Step::Done(end + 1)),
-            ReplyLine::Yes => Ok(Step::Taken(end + 1)),
+            ReplyLine::Yes if self.answer(out)? => Ok(DialogueStep::Done(end + 1)),
+            ReplyLine::Yes => Ok(DialogueStep::Taken(end + 1)),
         }
     }
 
@@ -261,17 +261,17 @@ impl Dialogue for LdapDialogue {
         out.extend_from_slice(START_TLS);
     }
 
-    fn step(&mut self, received: &[u8], _: &mut Vec<u8>) -> Result<Step, HandshakeError> {
+    fn step(&mut self, received: &[u8], _: &mut Vec<u8>) -> Result<DialogueStep, HandshakeError> {
         match received.first() {
             Some(&SEQUENCE) | None => {}
             Some(_) => return Err(refusal(received)),
         }
-        let Some((_, message, rest)) = value(received)? else { return Ok(Step::More) };
+        let Some((_, message, rest)) = value(received)? else { return Ok(DialogueStep::More) };
         let (_, response) = whole(message, INTEGER)?;
         let (response, _) = whole(response, EXTENDED_RESPONSE)?;
         let (code, response) = whole(response, ENUMERATED)?;
         if code == [0] {
-            return Ok(Step::Done(received.len() - rest.len()));
+            return Ok(DialogueStep::Done(received.len() - rest.len()));
         }
         let (_, response) = whole(response, OCTETS)?;
         let (diagnostic, _) = whole(response, OCTETS)?;
@@ -301,22 +301,22 @@ impl Dialogue for PostgresDialogue {
         out.extend([0, 0, 0, 8, 4, 210, 22, 47]);
     }
 
-    fn step(&mut self, received: &[u8], _: &mut Vec<u8>) -> Result<Step, HandshakeError> {
+    fn step(&mut self, received: &[u8], _: &mut Vec<u8>) -> Result<DialogueStep, HandshakeError> {
         match received {
-            [] => Ok(Step::More),
-            [b'S', ..] => Ok(Step::Done(1)),
+            [] => Ok(DialogueStep::More),
+            [b'S', ..] => Ok(DialogueStep::Done(1)),
             [b'N', ..] => {
                 let cause = "the server answers N: it does not speak TLS";
                 Err(HandshakeError::new(Kind::Starttls, cause))
             }
             [b'E', length @ ..] => {
                 let Some((length, _)) = length.split_first_chunk::<4>() else {
-                    return Ok(Step::More);
+                    return Ok(DialogueStep::More);
                 };
                 let whole = 1 + u32::from_be_bytes(*length) as usize;
                 match received.get(TEXT..whole) {
                     Some(fields) => Err(refusal(message(fields))),
-                    None if (TEXT..MOST).contains(&whole) => Ok(Step::More),
+                    None if (TEXT..MOST).contains(&whole) => Ok(DialogueStep::More),
                     None => Err(refusal(received)),
                 }
             }

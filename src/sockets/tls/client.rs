@@ -11,7 +11,7 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, KeyLog};
 
 use super::identity::read_authorities;
-use super::records::Role;
+use super::records::TlsRole;
 use super::session::{Ours, TlsSession};
 use super::trust::{Issuers, ServerTrust};
 use super::{IdentityFiles, Pins, provider};
@@ -142,7 +142,7 @@ impl ClientTls {
         };
         let connection = UnbufferedClientConnection::new(self.0.config.clone(), name)
             .map_err(|error| HandshakeError::new(Kind::Tls, error.to_string()))?;
-        Ok(TlsSession::new(Role::Client(Box::new(connection)), self.0.ours.clone()))
+        Ok(TlsSession::new(TlsRole::Client(Box::new(connection)), self.0.ours.clone()))
     }
 }
 

@@ -37,7 +37,7 @@ pub struct IdentityFiles {
 }
 
 /// A certificate with its key, and what is to be said about them.
-pub(super) struct Identity {
+pub(super) struct TlsIdentity {
     pub(super) key: Arc<CertifiedKey>,
     pub(super) warnings: Vec<(Kind, String)>,
 }
@@ -48,7 +48,7 @@ const CERTIFICATE: &str = "CERTIFICATE";
 
 impl IdentityFiles {
     /// Reads both files.
-    pub(super) fn read(&self) -> Result<Identity, Failure> {
+    pub(super) fn read(&self) -> Result<TlsIdentity, Failure> {
         let file = PemFile::read(CERTIFICATES, &self.certificate)?;
         let chain = file.certificates()?;
         let file = match &self.key {
@@ -68,7 +68,7 @@ impl IdentityFiles {
             let text = format!("others can read the key in {name} (chmod 600 {name})");
             warnings.push((Kind::Exposed, text));
         }
-        Ok(Identity { key: Arc::new(identity), warnings })
+        Ok(TlsIdentity { key: Arc::new(identity), warnings })
     }
 
     /// The key is that of the first certificate.
@@ -234,7 +234,7 @@ fn article(label: &str) -> String {
 
 /// A certificate for this run, which its own key has signed: for localhost, the name of this machine,
 /// and some addresses.
-pub(super) fn self_signed(addresses: &[IpAddr]) -> Result<Identity, Failure> {
+pub(super) fn self_signed(addresses: &[IpAddr]) -> Result<TlsIdentity, Failure> {
     /// It begins before now, as the clocks of clients may differ, and outlives any run.
     const BEFORE: Duration = Duration::from_secs(24 * 60 * 60);
     const AFTER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -256,7 +256,7 @@ pub(super) fn self_signed(addresses: &[IpAddr]) -> Result<Identity, Failure> {
     let key = provider().key_provider.load_private_key(der);
     let key = key.map_err(|error| fail(error.to_string()))?;
     let identity = CertifiedKey::new(vec![certificate.into()], key);
-    Ok(Identity { key: Arc::new(identity), warnings: Vec::new() })
+    Ok(TlsIdentity { key: Arc::new(identity), warnings: Vec::new() })
 }
 
 fn since_the_epoch() -> Duration {

@@ -36,7 +36,7 @@ pub use identity::IdentityFiles;
 pub use key_log::KeyLogFile;
 pub use pin::{Pin, Pins};
 pub use server::{ServerIdentity, ServerTls, ServerTlsOptions};
-pub(crate) use session::Progress;
+pub(crate) use session::TlsProgress;
 pub use session::{Agreed, TlsSession};
 pub(crate) use words::TOO_LONG;
 pub use words::looks_like_tls;

@@ -18,14 +18,14 @@ const OWN_RECORDS: usize = 4 * 1024;
 const STEPS: usize = 64;
 
 /// A client or a server.
-pub(super) enum Role {
+pub(super) enum TlsRole {
     Client(Box<UnbufferedClientConnection>),
     Server(Box<UnbufferedServerConnection>),
 }
 
 /// What one step came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum RecordStep {
     /// More may follow at once.
     Done,
     /// The peer's close_notify has come.
@@ -42,7 +42,7 @@ pub(crate) struct Sinks<'a> {
     pub(crate) outgoing: &'a mut Vec<u8>,
 }
 
-impl Role {
+impl TlsRole {
     /// What is known of the connection.
     pub(super) fn common(&self) -> &CommonState {
         match self {
@@ -56,7 +56,7 @@ impl Role {
         &mut self,
         wire: &mut [u8],
         sinks: &mut Sinks<'_>,
-    ) -> (usize, Result<Step, Error>) {
+    ) -> (usize, Result<RecordStep, Error>) {
         match self {
             Self::Client(connection) => take_step(connection.process_tls_records(wire), sinks),
             Self::Server(connection) => take_step(connection.process_tls_records(wire), sinks),
@@ -92,7 +92,7 @@ pub(crate) const fn sealed(plain: usize) -> usize {
 fn take_step<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     sinks: &mut Sinks<'_>,
-) -> (usize, Result<Step, Error>) {
+) -> (usize, Result<RecordStep, Error>) {
     let mut done = status.discard;
     let step = match status.state {
         Err(error) => Err(error),
@@ -103,7 +103,7 @@ fn take_step<Data>(
                     (sinks.data)(record.payload);
                 }
                 Some(Err(error)) => break Err(error),
-                None => break Ok(Step::Done),
+                None => break Ok(RecordStep::Done),
             }
         },
         Ok(ConnectionState::EncodeTlsData(mut record)) => {
@@ -117,16 +117,16 @@ fn take_step<Data>(
                 }
             };
             sinks.outgoing.truncate(at + encoded);
-            Ok(Step::Done)
+            Ok(RecordStep::Done)
         }
         Ok(ConnectionState::TransmitTlsData(records)) => {
             // They are kept here until they are written.
             records.done();
-            Ok(Step::Done)
+            Ok(RecordStep::Done)
         }
-        Ok(ConnectionState::PeerClosed) => Ok(Step::Closed),
+        Ok(ConnectionState::PeerClosed) => Ok(RecordStep::Closed),
         // 0-RTT is not offered by the configurations here, and not taken.
-        Ok(_) => Ok(Step::Idle),
+        Ok(_) => Ok(RecordStep::Idle),
     };
     (done, step)
 }

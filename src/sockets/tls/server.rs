@@ -10,7 +10,7 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{KeyLog, ServerConfig};
 
 use super::identity::{read_authorities, self_signed};
-use super::records::Role;
+use super::records::TlsRole;
 use super::session::{Ours, TlsSession};
 use super::trust::ClientTrust;
 use super::{IdentityFiles, Pin, provider};
@@ -123,6 +123,6 @@ impl ServerTls {
     pub fn session(&self) -> Result<TlsSession, HandshakeError> {
         let connection = UnbufferedServerConnection::new(self.0.config.clone())
             .map_err(|error| HandshakeError::new(Kind::Tls, error.to_string()))?;
-        Ok(TlsSession::new(Role::Server(Box::new(connection)), self.0.ours.clone()))
+        Ok(TlsSession::new(TlsRole::Server(Box::new(connection)), self.0.ours.clone()))
     }
 }

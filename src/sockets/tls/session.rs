@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::ProtocolVersion;
 
 use super::PeerCertificate;
-use super::records::{Role, Sinks, Step};
+use super::records::{RecordStep, Sinks, TlsRole};
 use super::words;
 use crate::error::HandshakeError;
 
@@ -28,7 +28,7 @@ pub(super) struct Ours {
 
 /// A connection of TLS, without its socket: records go in and come out, and errors have plain words.
 pub struct TlsSession {
-    role: Role,
+    role: TlsRole,
     ours: Arc<Ours>,
     /// What the peer has sent first, up to `FIRST` bytes.
     first: Vec<u8>,
@@ -36,7 +36,7 @@ pub struct TlsSession {
 
 /// What came of the records of a wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum TlsProgress {
     /// More of them may follow.
     More,
     /// The peer's close_notify has come, and nothing follows.
@@ -57,7 +57,7 @@ pub struct Agreed {
 }
 
 impl TlsSession {
-    pub(super) fn new(role: Role, ours: Arc<Ours>) -> Self {
+    pub(super) fn new(role: TlsRole, ours: Arc<Ours>) -> Self {
         Self { role, ours, first: Vec::new() }
     }
 
@@ -65,14 +65,14 @@ impl TlsSession {
     #[cfg(test)]
     pub(crate) fn of_client(client: rustls::client::UnbufferedClientConnection) -> Self {
         let ours = Ours { is_client: true, has_certificate: false, alpn: Vec::new() };
-        Self::new(Role::Client(Box::new(client)), Arc::new(ours))
+        Self::new(TlsRole::Client(Box::new(client)), Arc::new(ours))
     }
 
     /// One of such a server.
     #[cfg(test)]
     pub(crate) fn of_server(server: rustls::server::UnbufferedServerConnection) -> Self {
         let ours = Ours { is_client: false, has_certificate: true, alpn: Vec::new() };
-        Self::new(Role::Server(Box::new(server)), Arc::new(ours))
+        Self::new(TlsRole::Server(Box::new(server)), Arc::new(ours))
     }
 
     /// Whether this side is the client.
@@ -102,18 +102,18 @@ impl TlsSession {
         &mut self,
         wire: &mut [u8],
         sinks: &mut Sinks<'_>,
-    ) -> (usize, io::Result<Progress>) {
+    ) -> (usize, io::Result<TlsProgress>) {
         if self.is_handshaking() && words::is_no_record(&self.first) {
             return (0, Err(words::not_tls(&self.ours, &self.first).into()));
         }
-        let (mut done, mut progress) = (0, Progress::More);
+        let (mut done, mut progress) = (0, TlsProgress::More);
         loop {
             let (count, step) = self.role.step(wire.get_mut(done..).unwrap_or_default(), sinks);
             done += count;
             match step {
-                Ok(Step::Done) => {}
-                Ok(Step::Idle) => return (done, Ok(progress)),
-                Ok(Step::Closed) => progress = Progress::Closed,
+                Ok(RecordStep::Done) => {}
+                Ok(RecordStep::Idle) => return (done, Ok(progress)),
+                Ok(RecordStep::Closed) => progress = TlsProgress::Closed,
                 Err(error) => {
                     // A step that has something to send takes nothing from the wire.
                     let (rest, before) = (wire.get_mut(done..), sinks.outgoing.len());

@@ -152,7 +152,7 @@ fn shake(
 }
 
 /// Has a side work on these records alone; returns what it answers as well.
-fn take(session: &mut TlsSession, bytes: &[u8]) -> (std::io::Result<Progress>, Vec<u8>) {
+fn take(session: &mut TlsSession, bytes: &[u8]) -> (std::io::Result<TlsProgress>, Vec<u8>) {
     let (mut wire, mut outgoing) = (bytes.to_vec(), Vec::new());
     session.note_first(bytes);
     let mut sinks = Sinks { data: &mut |_| {}, outgoing: &mut outgoing };
@@ -205,7 +205,7 @@ fn two_sides_agree_and_carry_bytes() {
     let mut data = |bytes: &[u8]| read.extend_from_slice(bytes);
     let mut sinks = Sinks { data: &mut data, outgoing: &mut outgoing };
     let (done, outcome) = server.process(&mut wire[..count], &mut sinks);
-    assert_eq!((done, outcome.unwrap()), (count, Progress::More));
+    assert_eq!((done, outcome.unwrap()), (count, TlsProgress::More));
     assert_eq!(read, b"hello");
 }
 

@@ -8,7 +8,7 @@ fn an_error_behind_the_handshake_is_one_of_the_connection() {
     let mut pair = Configs::new(&TLS13).pair();
     for _ in 0..2 {
         pair.client.connected().unwrap();
-        if pair.client.stage.is_open() {
+        if pair.client.handshake.is_open() {
             break;
         }
         pair.server.connected().unwrap();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{MemberId, Outlook, Room, RoomAction, Stage};
+use super::{MemberId, MemberPhase, Outlook, Room, RoomAction};
 use crate::protocol::chat::line::ChatLine;
 use crate::protocol::chat::pace::Pace;
 
@@ -58,10 +58,10 @@ impl Room {
     /// announces it to the others; returns whether it is present now.
     pub(super) fn announce(&mut self, id: MemberId, Outlook { now, space }: Outlook<'_>) -> bool {
         let Some(member) = self.members.get_mut(id) else { return false };
-        let (mut next, since) = match member.state.stage {
-            Stage::Unannounced(_) => (0, now),
-            Stage::CatchingUp(next, since) => (next, since),
-            Stage::Present => return true,
+        let (mut next, since) = match member.state.phase {
+            MemberPhase::Unannounced(_) => (0, now),
+            MemberPhase::CatchingUp(next, since) => (next, since),
+            MemberPhase::Present => return true,
         };
         let (start, mut space) = (next, space(id));
         while let Some((line, number, size)) = self.history.next(next)
@@ -78,10 +78,10 @@ impl Room {
         // A queue that is full has no room for who is there, which is one with what follows.
         if space == 0 {
             let since = if next > start { now } else { since };
-            member.state.stage = Stage::CatchingUp(next, since);
+            member.state.phase = MemberPhase::CatchingUp(next, since);
             return false;
         }
-        member.state.stage = Stage::Present;
+        member.state.phase = MemberPhase::Present;
         let Some(nick) = member.nick().cloned() else { return false };
         self.send(id, ChatLine::You(nick.clone()));
         self.list(id);
@@ -94,7 +94,9 @@ impl Room {
 
     /// How long a newcomer may still take nothing; removes one that has done so for too long.
     pub(super) fn patience(&mut self, id: MemberId, outlook: Outlook<'_>) -> Option<Duration> {
-        let Stage::CatchingUp(_, since) = self.members.get(id)?.state.stage else { return None };
+        let MemberPhase::CatchingUp(_, since) = self.members.get(id)?.state.phase else {
+            return None;
+        };
         let left = (since + CATCH_UP).saturating_duration_since(outlook.now);
         if left.is_zero() {
             self.actions.push(RoomAction::Drop(id));
@@ -108,7 +110,7 @@ impl Room {
     /// learn of that have then received the same.
     pub fn end(&mut self) {
         for (id, member) in self.members.iter() {
-            let Stage::CatchingUp(mut next, _) = member.state.stage else { continue };
+            let MemberPhase::CatchingUp(mut next, _) = member.state.phase else { continue };
             while let Some((line, number, _)) = self.history.next(next) {
                 self.actions.push(RoomAction::Send(vec![id], line.clone()));
                 next = number + 1;

@@ -19,7 +19,7 @@ use crate::sys::mmsg::{MAX_PAYLOAD, ReturnPath};
 ///                       part
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum ChildPhase {
     /// It is sent the datagrams of its peer.
     Serving,
     /// The same, though it was asked to end: until the end of the event at hand, or until its output
@@ -42,7 +42,7 @@ enum OutputCut {
 }
 
 /// A child, and the peer that it is for.
-pub(super) struct Flow {
+pub(super) struct ChildFlow {
     number: u64,
     pub(super) socket: Id,
     pub(super) path: ReturnPath,
@@ -52,10 +52,10 @@ pub(super) struct Flow {
     pub(super) last_active: Instant,
     /// More waits for it than it may: datagrams to it are dropped.
     pub(super) is_full: bool,
-    stage: Stage,
+    phase: ChildPhase,
 }
 
-impl Flow {
+impl ChildFlow {
     /// The child of this number for a peer of a socket, with its stdin and its stdout.
     pub(super) fn new(
         (number, config): (u64, &PeerCommand),
@@ -67,8 +67,8 @@ impl Flow {
             InputFraming::Raw => OutputCut::Reads,
             cut => OutputCut::Messages(Box::new(Cutter::new(cut, config.chomp, MAX_PAYLOAD))),
         };
-        let (last_active, is_full, stage) = (now, false, Stage::Serving);
-        Self { number, socket, path, sink, source, cut, last_active, is_full, stage }
+        let (last_active, is_full, phase) = (now, false, ChildPhase::Serving);
+        Self { number, socket, path, sink, source, cut, last_active, is_full, phase }
     }
 
     /// What the peer is called in messages.
@@ -92,20 +92,20 @@ impl Flow {
 
     /// Whether it is sent what its peer sends.
     pub(super) fn serves(&self) -> bool {
-        matches!(self.stage, Stage::Serving | Stage::Asked)
+        matches!(self.phase, ChildPhase::Serving | ChildPhase::Asked)
     }
 
     /// Whether its end is our doing.
     pub(super) fn is_asked(&self) -> bool {
-        matches!(self.stage, Stage::Asked | Stage::Ending { asked: true })
+        matches!(self.phase, ChildPhase::Asked | ChildPhase::Ending { asked: true })
     }
 
     /// It is asked to end, or terminated.
     pub(super) fn ask(&mut self) {
-        self.stage = match self.stage {
-            Stage::Serving | Stage::Asked => Stage::Asked,
-            Stage::Ending { .. } => Stage::Ending { asked: true },
-            Stage::Reaped => Stage::Reaped,
+        self.phase = match self.phase {
+            ChildPhase::Serving | ChildPhase::Asked => ChildPhase::Asked,
+            ChildPhase::Ending { .. } => ChildPhase::Ending { asked: true },
+            ChildPhase::Reaped => ChildPhase::Reaped,
         };
     }
 
@@ -113,28 +113,28 @@ impl Flow {
     pub(super) fn part(&mut self) -> bool {
         let served = self.serves();
         if served {
-            self.stage = Stage::Ending { asked: self.is_asked() };
+            self.phase = ChildPhase::Ending { asked: self.is_asked() };
         }
         served
     }
 
     /// Its process has ended. Returns whether it did so by itself. It has no part in its peer before
-    /// that ([`Flow::part`]).
+    /// that ([`ChildFlow::part`]).
     pub(super) fn reap(&mut self) -> bool {
         debug_assert!(!self.serves(), "what is reaped is sent nothing");
         let by_itself = !self.is_asked();
-        self.stage = Stage::Reaped;
+        self.phase = ChildPhase::Reaped;
         by_itself
     }
 
     /// Its output, where others hold it open though its process has ended.
     pub(super) fn orphan(&self) -> Option<Id> {
-        self.source.filter(|_| self.stage == Stage::Reaped)
+        self.source.filter(|_| self.phase == ChildPhase::Reaped)
     }
 
     /// Whether nothing of it is left.
     pub(super) fn is_over(&self) -> bool {
-        self.stage == Stage::Reaped && self.source.is_none()
+        self.phase == ChildPhase::Reaped && self.source.is_none()
     }
 }
 
@@ -145,13 +145,13 @@ mod tests {
     use super::*;
     use crate::sessions::children::Program;
 
-    fn flow(cut: InputFraming) -> Flow {
+    fn flow(cut: InputFraming) -> ChildFlow {
         let program = Program::new(["true".into()]).unwrap();
         let config = PeerCommand { program, most: 1, idle: <_>::default(), cut, chomp: true };
         let peer = SocketAddr::from(([127, 0, 0, 1], 7));
         let [socket, sink, source] = [1, 2, 3].map(Id::for_tests);
         let channels = (Some(sink), Some(source));
-        Flow::new((4, &config), (socket, peer.into()), channels, Instant::now())
+        ChildFlow::new((4, &config), (socket, peer.into()), channels, Instant::now())
     }
 
     #[test]

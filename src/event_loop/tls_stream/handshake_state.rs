@@ -11,8 +11,8 @@ use crate::sockets::tls::Agreed;
 /// Connecting ── begin ──> Handshaking ── open ──> Open
 /// ```
 #[derive(Debug)]
-pub(super) struct Stage {
-    at: At,
+pub(super) struct HandshakeState {
+    phase: HandshakePhase,
     /// What the handshake came to.
     agreed: Option<Box<Agreed>>,
     /// How long the handshake may take, until somebody has asked.
@@ -20,39 +20,39 @@ pub(super) struct Stage {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum At {
+enum HandshakePhase {
     Connecting,
     Handshaking,
     Open,
 }
 
-impl Stage {
+impl HandshakeState {
     pub(super) fn new() -> Self {
-        Self { at: At::Connecting, agreed: None, limit: None }
+        Self { phase: HandshakePhase::Connecting, agreed: None, limit: None }
     }
 
     pub(super) fn is_connecting(&self) -> bool {
-        self.at == At::Connecting
+        self.phase == HandshakePhase::Connecting
     }
 
     pub(super) fn is_handshaking(&self) -> bool {
-        self.at == At::Handshaking
+        self.phase == HandshakePhase::Handshaking
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.at == At::Open
+        self.phase == HandshakePhase::Open
     }
 
     /// The inner stream is up, and the time of the handshake begins.
     pub(super) fn begin(&mut self) {
         debug_assert!(self.is_connecting(), "{self:?}");
-        (self.at, self.limit) = (At::Handshaking, Some(DEADLINE));
+        (self.phase, self.limit) = (HandshakePhase::Handshaking, Some(DEADLINE));
     }
 
     /// The handshake is done.
     pub(super) fn open(&mut self, agreed: Option<Agreed>) {
         debug_assert!(self.is_handshaking(), "{self:?}");
-        (self.at, self.agreed) = (At::Open, agreed.map(Box::new));
+        (self.phase, self.agreed) = (HandshakePhase::Open, agreed.map(Box::new));
     }
 
     pub(super) fn agreed(&self) -> Option<&Agreed> {
@@ -71,13 +71,13 @@ mod tests {
 
     #[test]
     fn the_limit_of_a_handshake_is_told_once_it_has_begun_and_once() {
-        let mut stage = Stage::new();
-        assert!(stage.is_connecting());
-        assert_eq!(stage.take_limit(), None);
-        stage.begin();
-        assert!(stage.is_handshaking() && !stage.is_open());
-        assert_eq!((stage.take_limit(), stage.take_limit()), (Some(DEADLINE), None));
-        stage.open(None);
-        assert!(stage.is_open() && stage.agreed().is_none());
+        let mut state = HandshakeState::new();
+        assert!(state.is_connecting());
+        assert_eq!(state.take_limit(), None);
+        state.begin();
+        assert!(state.is_handshaking() && !state.is_open());
+        assert_eq!((state.take_limit(), state.take_limit()), (Some(DEADLINE), None));
+        state.open(None);
+        assert!(state.is_open() && state.agreed().is_none());
     }
 }
