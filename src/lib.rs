@@ -122,7 +122,7 @@
 //!
 //! | what | how |
 //! |---|---|
-//! | the begin and the end of the loop | [`Event::Started`], [`Event::Stopping`], [`Event::Stopped`] |
+//! | the beginning and the end of the loop | [`Event::Started`], [`Event::Stopping`], [`Event::Stopped`] |
 //! | a peer that is not there yet | [`Pool::connect_with`], [`ConnectPolicy`], [`Event::Retrying`] |
 //! | bounds on what messages hold | [`Framing::max_frame`], [`Pool::limit_frames`] |
 //! | bytes that go from one connection into another, inside the kernel where it can | [`Pool::link`], [`Pool::unlink`] |
@@ -217,13 +217,13 @@
 //! | a command of `--input` | `protocol/command/`, then `streams/commands.rs` and `datagrams/commands.rs` of `sessions` |
 //! | what the library offers | an `impl Pool` in `event_loop/`; the words that name its calls in a failure, beside those of the command line: `error::Remedy`, `commands/cli.rs` |
 //! | what a server does with its clients | a `StreamService` in `sessions/services/`, chosen in `services/mod.rs` |
-//! | what two sides exchange before a stream carries data (proxies, STARTTLS) | a `Dialogue` in `sockets/dialogue/`, put on in `sessions/config/routes.rs` |
+//! | what two sides exchange before a stream carries data (proxies, STARTTLS) | a `Dialogue` in `sockets/dialogue/`, applied in `sessions/config/routes.rs` |
 //! | what is done with datagrams | a `DatagramService` in `sessions/datagrams/` |
 //! | what a run waits for before it has a session | `sessions/startup.rs` |
 //! | how far a run is, what decides its status, how long its end may take | `sessions/core/state.rs`; who acts on it in `core/shutdown.rs` and `core/stop.rs` |
-//! | how long a connection is tried for, and when again | `sessions/connector/patience.rs` |
+//! | how long a connection is tried, and when it is tried again | `sessions/connector/patience.rs` |
 //! | which clients are admitted, and what becomes of the others | `sessions/streams/admission.rs`, `sessions/streams/refusing.rs` |
-//! | what commands have read (`pause`, `read`) | `sessions/streams/reads.rs` |
+//! | which connections commands have read (`pause`, `read`) | `sessions/streams/reads.rs` |
 //! | whose turn it is to be read | `sessions/streams/turns.rs` |
 //! | a command | `commands/<command>.rs`, its variant in `commands/cli.rs`, its session |
 //! | what `--threads` excludes, who accepts for several loops | `commands/rules/table.rs`, `threads/mod.rs` |
@@ -246,7 +246,7 @@
 //! in a later turn. `echo` with `--delay` or `--ping` measures time, and so asks for finer ones
 //! ([`event_loop::Pool::keep_exact_time`]).
 //!
-//! Four things differ from the first drawing. Channels stand on a trait, [`event_loop::Transport`],
+//! Four decisions that may surprise, and their reasons. Channels stand on a trait, [`event_loop::Transport`],
 //! rather than on a closed list, so that a simulation can hold the other ends and drive the real loop
 //! in virtual time. Plain system calls go through rustix, which leaves little that is unsafe. The keys
 //! of a terminal come through the channel of stdin like all input, and termina's parser reads them:

@@ -1,4 +1,4 @@
-//! Who may have stdin and stdout, where an option asks for one of them by a `-`.
+//! Which option gets stdin or stdout, where several could ask for it by a `-`.
 
 use std::ffi::OsString;
 
@@ -8,7 +8,7 @@ use crate::sessions::Console;
 use crate::sessions::config::Common;
 use crate::sessions::recorder::RecordTarget;
 
-/// Gives stdout to what asks for it by a `-`, where it is free.
+/// Gives stdout to the option that asks for it by a `-`, where it is free.
 ///
 /// # Errors
 /// It carries something else.

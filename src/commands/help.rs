@@ -16,7 +16,7 @@ use super::fold::{EXAMPLES, fold};
 
 /// The width where nothing sets it, as clap has it.
 const WIDTH: usize = 100;
-/// The narrowest terminal that anything is done for.
+/// The narrowest terminal that help is folded for.
 const LEAST: usize = 30;
 /// The width that `-h` is made for. In a narrower terminal the same words take more lines.
 const SCREEN: usize = 80;

@@ -1,4 +1,4 @@
-//! What a listener takes, and which clients it admits (`--allow`, `--deny`).
+//! The options of a listener, and which clients it admits (`--allow`, `--deny`).
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! A command line that clap refuses, as a failure like any other: one line of words, and a hint.
+//! A command line that clap refuses, as a failure like any other: one line of text, and a hint.
 
 use std::ffi::{OsStr, OsString};
 use std::num::{IntErrorKind, ParseIntError};
@@ -34,8 +34,8 @@ impl Audience {
         Self { settings, hooks: run.on.clone(), stdout, timeout: run.timeout }
     }
 
-    /// What can be understood of a line that is wrong: each option by itself that sets how events
-    /// are reported, wherever it stands.
+    /// Reads what can be read of a wrong line: each option that sets how events are reported, by itself and
+    /// wherever it stands.
     fn of_line(line: &[OsString]) -> Self {
         let command = Command::new("wirecat").no_binary_name(true).disable_help_flag(true);
         let mut command = ReportArgs::augment_args(RunArgs::augment_args(command));

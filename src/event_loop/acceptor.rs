@@ -29,7 +29,7 @@ pub(super) struct Acceptor {
     pub(super) ready: bool,
     /// How many connections are taken before the poll is asked whether there are more.
     portion: usize,
-    /// The turn in which they were last taken, and all of them were there.
+    /// The last turn in which all of that many connections were there.
     filled: Option<u64>,
     /// The address of what is accepted, where the listener has a whole one.
     local: Option<Endpoint>,
@@ -40,9 +40,9 @@ pub(super) struct Acceptor {
     pub(super) starved: bool,
     pub(super) queued_for_read: bool,
     pub(super) closed: Option<CloseReason>,
-    /// That of the connections that it accepts.
+    /// The framing of the connections that it accepts.
     pub(super) framing: Option<Box<FrameSettings>>,
-    /// What they go through first.
+    /// The handshakes that they go through first.
     pub(super) handshakes: Vec<AcceptHandshake>,
 }
 
@@ -117,8 +117,8 @@ impl Acceptor {
         self.portion
     }
 
-    /// All of a portion were there: has the poll report the listener once more if there are others. An
-    /// edge-triggered registration that is made anew reports what is there (epoll_ctl(2)).
+    /// As many connections as were asked for were there: has the poll report the listener again if there are
+    /// more. Registering anew reports what is there already, also edge-triggered (epoll_ctl(2)).
     pub(super) fn end_portion(&mut self, registry: &Registry, token: Token, turn: u64) {
         self.filled = Some(turn);
         let outcome = match &mut self.listening.socket {

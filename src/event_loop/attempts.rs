@@ -97,7 +97,7 @@ enum Attempt {
     },
 }
 
-/// What a connection stands on that is to be tried later.
+/// The transport of a connection whose first attempt is still to come.
 struct Pending;
 
 impl Transport for Pending {
@@ -132,7 +132,7 @@ impl Pool {
         self.try_targets(sockets::targets(&address.parse()?)?, policy)
     }
 
-    /// The same with these addresses.
+    /// The same for addresses that are known.
     pub(super) fn try_targets(
         &mut self,
         targets: Vec<Target>,
@@ -281,7 +281,7 @@ impl Pool {
     }
 }
 
-/// A number from 0 to 1, at random: the keys of a hasher are, and need no crate.
+/// A random number from 0 to 1. The keys of a hasher are random, and need no crate.
 fn chance() -> f64 {
     let bits = RandomState::new().build_hasher().finish();
     f64::from(u32::try_from(bits >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)

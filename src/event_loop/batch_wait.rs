@@ -1,6 +1,6 @@
 //! When the loop rests for a moment, so that datagrams gather in the kernel and are received together.
 //!
-//! A loop that follows a stream of them wakes up for a few at a time, and that costs more than all else.
+//! A loop that keeps up with a stream of them wakes up for a few at a time, which costs more than anything else.
 //! What a datagram of 1,200 bytes costs a bare loop of epoll_wait(2), recvmmsg(2) of 64 and a copy, where
 //! 300,000 a second come one by one (SCHED_FIFO, Linux 6.18, medians of 5 of 150,000), and `udp-listen`:
 //!
@@ -23,7 +23,7 @@ use crate::sys::mmsg;
 /// How long the loop rests, and how long where the receive buffer holds some thousand datagrams.
 const SHORT: Duration = Duration::from_micros(50);
 const LONG: Duration = Duration::from_micros(150);
-/// Single datagrams that come in such distances are worth a rest.
+/// Single datagrams that come this close to each other are worth a rest.
 const CLOSE: Duration = Duration::from_micros(25);
 /// As many as one call receives: behind them there may be more already.
 const FULL: usize = mmsg::SLOTS;
@@ -43,7 +43,7 @@ impl BatchWait {
         Self { rest, arrives_fast: false }
     }
 
-    /// Notes how many datagrams came together, so long after those before.
+    /// Notes how many datagrams came together, and how long after those before.
     pub(super) fn note(&mut self, count: usize, since: Duration) {
         self.arrives_fast = count < FULL && (count > 1 || since < CLOSE);
     }

@@ -40,9 +40,9 @@ use crate::close::CloseReason;
 const PIECES: usize = 64;
 /// Bytes that are gathered before they are written.
 const GATHERED: usize = 64 * 1024;
-/// Reads that give nothing, as of records without data, before the others have their turn.
+/// Reads in a row that may give nothing (records without data) before the other channels have their turn.
 const TRIES: usize = 16;
-/// When a queue is full, unless the handler sets another size.
+/// Bytes that make a queue full, unless the handler sets another size.
 const HIGH_MARK: usize = 256 * 1024;
 
 pub(super) struct Channel {
@@ -139,7 +139,7 @@ impl Channel {
         self.is_unread() && self.end_watch != EndWatch::Due
     }
 
-    /// Whether a flush may get somewhere.
+    /// Whether a flush may write something.
     pub(super) fn wants_flushing(&self) -> bool {
         let work = !self.queue.is_empty()
             || matches!(self.writing, Half::Finishing)

@@ -18,8 +18,8 @@ impl Pool {
         }
     }
 
-    /// Closes in order and ends with `Closed`: writes what is queued, and then does as the mode
-    /// has it. The handler gets no more data. A listener, a datagram socket, and a connection that is
+    /// Closes in order and ends with `Closed`: writes what is queued, and then ends as the mode
+    /// says. The handler gets no more data. A listener, a datagram socket, and a connection that is
     /// still being made have no order to keep: they close as with `abort`.
     pub fn close(&mut self, id: Id, reason: CloseReason, mode: CloseMode) {
         self.close_lane(id);
@@ -52,7 +52,7 @@ impl Pool {
         }
     }
 
-    /// Gives a connection up to which more was to be sent: as [`Pool::give_up`], but RST shows the
+    /// Gives up a connection to which more was to be sent: like [`Pool::give_up`], but RST shows the
     /// peer that it was cut, unless FIN is sent already.
     pub(crate) fn cut(&mut self, id: Id, reason: CloseReason) {
         match self.channel(id) {
@@ -61,8 +61,8 @@ impl Pool {
         }
     }
 
-    /// Gives a connection up: what is queued is still written. It waits without a limit, and `abort`
-    /// ends it. One that has nothing to write closes at the end of this turn.
+    /// Gives up a connection: what is queued is still written, without a time limit; `abort` ends
+    /// that. A connection with nothing to write closes at the end of this turn.
     pub(crate) fn give_up(&mut self, id: Id, reason: CloseReason) {
         self.close_lane(id);
         match self.channel(id) {

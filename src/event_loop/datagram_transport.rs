@@ -23,7 +23,7 @@ const MUCH_ROOM: usize = 2 * 1024 * 1024;
 /// Errors of the network that are kept until somebody asks for them: as many hosts may be gone at
 /// once, and later ones are as the first.
 const MOST_LATE: usize = 256;
-/// How often a datagram is sent anew, where errors of earlier ones come in between.
+/// How many times a datagram is sent again when errors of earlier ones come in its place.
 const ATTEMPTS: usize = 4;
 
 /// Sends and receives datagrams without blocking, and keeps none. `WouldBlock` means: try again
@@ -78,7 +78,7 @@ pub trait DatagramTransport: Send {
     /// Whether datagrams may wait for a moment before they are received, without harm.
     fn has_room(&self) -> bool;
 
-    /// The same for a moment that is some times as long.
+    /// The same for a moment that is several times as long.
     fn has_much_room(&self) -> bool {
         false
     }

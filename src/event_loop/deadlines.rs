@@ -1,4 +1,4 @@
-//! A time in which something has to come on a connection.
+//! Time limits within which something has to come on a connection.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeo
 
 impl Pool {
     /// Closes a connection unless something comes in time: a whole message, or one byte where it has no
-    /// framing. The reason is then `timeout`. It is for the next one alone; whoever wants each of them in
-    /// time calls it with each. A connection that is paused, or still being made, has as much time
-    /// again.
+    /// framing. The reason is then `timeout`. The limit holds for the next message alone; a handler that
+    /// wants each of them in time calls this again at each. A connection that is paused, or still being
+    /// made, when the time is up gets as much time again.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A stream ahead of which the two sides say something to each other: with a proxy (`--via`), before
-//! TLS (`--starttls`), or the header of the PROXY protocol, as whoever sends or reads it.
+//! A stream that begins with a dialogue of the two sides: with a proxy (`--via`), before TLS
+//! (`--starttls`), or the header of the PROXY protocol, on the side that sends it and on the one that reads it.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::BorrowedFd;
@@ -38,7 +38,7 @@ pub(super) struct DialogueStream {
     /// The two ends, once it is up: as the dialogue has them, once it is over.
     ends: Option<Box<(Endpoint, Endpoint)>>,
     phase: DialoguePhase,
-    /// Something of the dialogue was read.
+    /// Some of the dialogue was read.
     has_read: bool,
     /// A read was that of the inner stream.
     is_past_rest: bool,
@@ -83,7 +83,7 @@ impl DialogueStream {
         Self { inner, conversation, ends: None, phase, has_read: false, is_past_rest: false }
     }
 
-    /// Speaks and listens as far as that goes now; true where all is said.
+    /// Sends and reads as much of the dialogue as it can now; true once the dialogue is over.
     fn speak(&mut self) -> io::Result<bool> {
         let mut portion = [0; PORTION];
         loop {

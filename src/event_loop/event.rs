@@ -22,7 +22,7 @@ pub trait Handler {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>);
 }
 
-/// A closure will do where there is no state that needs a name. Its parameters need their types.
+/// A closure is a handler too. Its parameters need their types written out.
 ///
 /// ```
 /// use wirecat::event_loop::{Event, EventLoop, Pool};
@@ -50,7 +50,7 @@ impl<F: FnMut(&mut Pool, Event<'_>)> Handler for F {
 #[derive(Debug)]
 pub enum Event<'a> {
     /// The loop runs: the first event of every handler that is given to
-    /// [`EventLoop::run`](super::EventLoop::run), which may open now what it needs.
+    /// [`EventLoop::run`](super::EventLoop::run), which may open what it needs now.
     Started,
     /// A listener took a connection, which may be used from now on.
     Accepted {
@@ -108,7 +108,7 @@ pub enum Event<'a> {
     },
     /// A connection that was begun failed; its id is gone.
     ConnectFailed {
-        /// The connection that never was.
+        /// The connection that failed.
         id: Id,
         /// Why.
         error: io::Error,
@@ -226,7 +226,7 @@ pub struct End {
 }
 
 impl End {
-    /// Whether it lost something: what the peer had to send, or what was to be sent to it.
+    /// Whether something was lost: of what the peer sent, or of what was to be sent to it.
     pub fn is_loss(&self) -> bool {
         self.reason.cause == Cause::Error || !self.unsent.is_empty() || self.undelivered > 0
     }

@@ -49,7 +49,7 @@ pub(super) struct Handshaking {
     listener: Id,
     /// Which handshake of the listener comes next.
     next: usize,
-    /// Who it is, which the kernel forgets of a client that has gone.
+    /// Who it is. The kernel forgets that once a client has gone.
     peer: Endpoint,
 }
 
@@ -72,7 +72,7 @@ impl Pool {
         self.add_handshake(listener, deadline, (false, Arc::new(layer)));
     }
 
-    /// The same; `names_peer` is whether it is to say who the client is.
+    /// The same; with `names_peer`, the handshake says who the client is.
     pub(super) fn add_handshake(
         &mut self,
         listener: Id,
@@ -153,7 +153,7 @@ impl Pool {
         true
     }
 
-    /// Who the client in a handshake is; after one, another than accept(2) has named, where a proxy has.
+    /// Who the client in a handshake is: the address from accept(2), or the one that a proxy has named.
     fn client(&self, id: Id, is_past_one: bool) -> Option<Endpoint> {
         let accepted = &self.handshakes.get(id)?.peer;
         let named = if is_past_one { self.peer(id) } else { None };

@@ -1,5 +1,4 @@
-//! What the poll or a thread has reported is noted here, and the turn reads by the list that follows from
-//! it.
+//! Notes what the poll or a thread has reported, and keeps the list of sources that the turn is to read.
 
 use super::id::Id;
 use super::lifecycle::{ChannelPhase, EndWatch};
@@ -53,15 +52,15 @@ impl Pool {
         self.queue_for_read(id);
     }
 
-    /// Notes that the poll has given notice of an end, a failure or an urgent byte, which are to be read
-    /// up to and across.
+    /// Notes that the poll has reported an end, a failure or an urgent byte: reading goes on up to it and
+    /// beyond it.
     pub(super) fn latch_notice(&mut self, id: Id) {
         if let Some(channel) = self.channel_mut(id) {
             channel.marks.set(Marks::NOTICE, true);
         }
     }
 
-    /// Notes that a connection may be gone, which neither a read nor a write may be due to meet.
+    /// Notes that a connection may be gone where neither a read nor a write is due that would show it.
     pub(super) fn latch_hang_up(&mut self, id: Id) {
         if let Some(channel) = self.channel_mut(id) {
             channel.marks.set(Marks::HUNG_UP, true);

@@ -112,7 +112,7 @@ pub(super) enum EndWatch {
     /// A reset that nothing unread precedes ends it.
     #[default]
     Resets,
-    /// Nothing: its owner has not used all that was read before.
+    /// Nothing, because its owner has not used all that was read before.
     Off,
     /// A reset as well as an orderly end; there was neither when it last looked.
     Quiet,
@@ -136,7 +136,7 @@ pub(super) struct ChannelEnd {
     lost: bool,
     /// A reset that came before the first read; it is reported after all that came ahead of it.
     early_reset: Option<io::Error>,
-    /// Why what came is no message.
+    /// Why what the peer sent is no message.
     pub(super) bad_frame: Option<io::Error>,
     read_error: Option<io::Error>,
     write_error: Option<io::Error>,

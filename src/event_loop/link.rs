@@ -1,6 +1,6 @@
 //! Links: what comes on one channel goes into another without the handler.
 //!
-//! One mechanism with three movers, of which [`Pool::link`] needs to know nothing:
+//! It is one mechanism with three movers; [`Pool::link`] does not depend on which of them works:
 //!
 //! | from | to | mover | what may wait for the sink |
 //! |---|---|---|---|
@@ -102,9 +102,9 @@ const SPLICED: usize = 4;
 #[derive(Default)]
 pub(super) struct ChannelExtras {
     pub(super) ending: ChannelEnd,
-    /// Where what comes goes.
+    /// The channel that what comes goes to.
     link: Option<Link>,
-    /// Whose link ends here.
+    /// The channel whose link ends here.
     feeder: Option<Id>,
     /// What it holds comes behind the queue.
     pipe: Option<KernelPipe>,
@@ -157,7 +157,7 @@ impl Mover {
     }
 }
 
-/// What a splice came to.
+/// What a splice has given.
 enum Spliced {
     Moved(usize),
     /// The sink has to take something first.

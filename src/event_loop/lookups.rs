@@ -18,9 +18,9 @@ use super::pool::Pool;
 use crate::error::{Failure, Status};
 use crate::sockets::{Address, Family, Host, Purpose, resolve};
 
-/// Questions that are asked at once, each by a thread of its own.
+/// Upper bound on questions that are asked at once, each by a thread of its own.
 const ASKED: usize = 512;
-/// Questions that wait for that.
+/// Upper bound on questions that wait for a thread.
 const WAITING: usize = 16 * 1024;
 
 /// A question to the resolver: the addresses of a host.

@@ -24,7 +24,7 @@ use crate::error::Failure;
 pub enum Mail {
     /// The answer of the resolver to a question.
     Resolved(Query, Result<Vec<SocketAddr>, Failure>),
-    /// What another thread of the program has for the handler, which knows the type.
+    /// A value that another thread of the program sends to the handler, which knows its type.
     Posted(Box<dyn Any + Send>),
 }
 
@@ -43,7 +43,7 @@ pub(super) enum Letter {
 /// Work that another thread wants done in the loop.
 pub(super) struct Job {
     work: Box<dyn FnOnce(&mut Pool) + Send>,
-    /// It counts among those that wait as long as it is there.
+    /// As long as this is there, the job counts among those that wait.
     _place: JobPlace,
 }
 

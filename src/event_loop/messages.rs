@@ -23,7 +23,7 @@ use crate::kind::Kind;
 /// The end of a connection whose unfinished message has to make room.
 const OVER_BUDGET: CloseReason = CloseReason::new(Cause::Error, Detail::Limit);
 
-/// What a pool knows of messages.
+/// The state that messages need in a pool.
 pub(super) struct Messages {
     /// What unfinished messages hold on all connections.
     budget: Budget,

@@ -1,7 +1,7 @@
 //! Observers: what passes through a connection is shown to the handler as well.
 //!
-//! A transport around that of the connection sees what was really read and really written, so that a
-//! link goes on as it is, but by a copy. The pool reads nothing while too much of it is not taken.
+//! A transport around that of the connection sees what was really read and really written. A link of that
+//! connection goes on, but copies. The pool reads nothing while too much of what passed is not taken.
 //!
 //! ```text
 //!                 bytes pass                       Pool::take_observed

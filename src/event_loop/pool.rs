@@ -78,12 +78,12 @@ pub struct Pool {
     /// Listeners that ran out of descriptors.
     pub(super) starved: Vec<Id>,
     pub(super) timers: Timers,
-    /// Of the connections that are tried more than once.
+    /// The plans of connections that are tried more than once.
     pub(super) plans: IdMap<ConnectPlan>,
     pub(super) messages: Messages,
-    /// Of the connections that have messages.
+    /// The incoming side of connections that have messages.
     pub(super) intakes: IdMap<Intake>,
-    /// How much time there is for what is expected of a connection.
+    /// The time limits of what is expected on connections.
     pub(super) deadlines: IdMap<Duration>,
     /// Of links.
     pub(super) pipes: KernelPipes,
@@ -157,12 +157,12 @@ impl Pool {
         }
     }
 
-    /// Sends a copy of `bytes`; whatever the outcome is but `Gone`, they are taken.
+    /// Sends a copy of `bytes`. They are taken, unless the outcome is `Gone`.
     pub fn send(&mut self, id: Id, bytes: &[u8]) -> SendOutcome {
         self.send_pieces(id, [bytes])
     }
 
-    /// The same of several pieces, which one system call writes.
+    /// Sends a copy of several pieces, which one system call writes.
     pub(crate) fn send_pieces<const N: usize>(
         &mut self,
         id: Id,
@@ -255,7 +255,7 @@ impl Pool {
         }
     }
 
-    /// Draws the conclusions from what a channel has become.
+    /// Handles what follows from a change of a channel: events, flushes, removal.
     pub(super) fn settle(&mut self, id: Id) {
         let now = self.now;
         let Some(channel) = self.channel_mut(id) else { return };

@@ -1,4 +1,4 @@
-//! Several connections in the making, of which the first one that comes up becomes the channel's.
+//! Several connections in the making: the first one that comes up becomes that of the channel.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,7 +62,7 @@ impl Attempts {
     }
 }
 
-/// What a channel stands on that is raced for.
+/// The transport of a channel while its connections race.
 ///
 /// ```text
 ///          the first one is up

@@ -89,7 +89,7 @@ impl SharedRecorder {
 #[derive(Default)]
 pub(super) struct PoolRecorder {
     pub(super) recorder: Option<SharedRecorder>,
-    /// What is seen has no place to go, and so nothing is read.
+    /// The recorder takes nothing more for now, and so nothing is read.
     pub(super) is_full: bool,
     /// Why it has ended, until it is taken.
     failure: Option<Failure>,
@@ -144,7 +144,7 @@ pub(super) struct RecordedStream {
     is_silent: bool,
     proto: Proto,
     role: Role,
-    /// Known from when the connection is up.
+    /// Known once the connection is up.
     flow: Option<RecordedFlow>,
     /// It is cut off, rather than closed.
     reset: bool,
@@ -173,7 +173,7 @@ impl RecordedStream {
         Self { inner, recorder, is_silent: false, proto, role, flow, reset: false }
     }
 
-    /// The flow, which is opened by the first need of it.
+    /// The flow, which is opened when it is first needed.
     fn flow(&mut self) -> &RecordedFlow {
         let Self { inner, recorder, proto, role, flow, .. } = self;
         flow.get_or_insert_with(|| {

@@ -15,7 +15,7 @@ use super::pool::{Pool, PoolSource};
 
 /// What a piece in a queue costs beside its bytes, and a little more.
 const PIECE: usize = 128;
-/// Bytes that an empty queue takes whatever its mark.
+/// Bytes that an empty queue takes, whatever its high mark is.
 const LEAST: usize = 4096;
 
 /// Sends on the connections of a pool, from any thread; clones are one sender.

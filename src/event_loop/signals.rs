@@ -53,7 +53,7 @@ impl Signal {
     }
 }
 
-/// The signals that a loop listens to.
+/// The signals that a loop watches.
 pub(super) struct Signals {
     source: SignalDelivery<UnixStream, WithRawSiginfo>,
     /// What ends the process at a second signal.
@@ -83,7 +83,7 @@ impl Signals {
         Ok(Self { source, at_once })
     }
 
-    /// Listens to `SIGWINCH` and those of job control as well, and leaves every signal to the loop:
+    /// Watches `SIGWINCH` and the signals of job control as well, and leaves every signal to the loop:
     /// the terminal has to be put back before the process ends or stops.
     pub(super) fn watch_terminal(&mut self) -> io::Result<()> {
         for kill in self.at_once.drain(..) {

@@ -45,7 +45,7 @@ pub(super) enum OwnPurpose {
     Starved,
     /// The kernel is asked whether the peer has acknowledged everything.
     Acknowledged,
-    /// A connection is to be tried, or was tried for long enough.
+    /// A connection is to be tried again, or an attempt has had its time.
     Connect,
     /// The handshake of a connection that was begun has taken too long.
     Handshake,
@@ -57,7 +57,7 @@ pub(super) enum OwnPurpose {
     Recorder,
     /// A unix peer whose queue was full is tried again.
     Crowd,
-    /// A link that waits for more than has come may have to do without.
+    /// A link that waits for a whole batch moves what has come.
     Batch,
 }
 
@@ -75,7 +75,7 @@ enum AnyPurpose {
     Pool(OwnPurpose),
 }
 
-/// Who is to be called when a timer has fired.
+/// What a timer that has fired belongs to.
 pub(super) enum Fired {
     Handler(TimerKey),
     Pool(OwnPurpose, Option<Id>),

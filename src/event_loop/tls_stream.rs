@@ -1,8 +1,8 @@
 //! TLS on a stream: the handshake belongs to connecting, and from then on the channel sees plaintext.
 //!
-//! What the two sides agree on is rustls' business, and who is trusted that of [`crate::sockets::tls`].
-//! Here bytes are moved: records are read as many at a time as the channel has room for, and written
-//! as many at a time as it has sent. A connection that is idle holds no buffer.
+//! rustls agrees with the peer, and [`crate::sockets::tls`] decides who is trusted. This file moves bytes: a
+//! read takes as many records as the channel has room for, and a write as many as it has sent. A
+//! connection that is idle holds no buffer.
 
 mod ends;
 mod failing;
@@ -201,7 +201,7 @@ impl TlsStream {
         self.ends.break_off(HandshakeError::new(Kind::Tls, TOO_LONG).into());
     }
 
-    /// Whether a read gives something that is here already.
+    /// Whether a read gives bytes that were read before.
     fn has_own_input(&self) -> bool {
         !self.incoming.plain.is_empty() || self.ends.is_over()
     }

@@ -210,8 +210,8 @@ pub trait Transport: Send {
         self.inner()?.agreed()
     }
 
-    /// A lot is going to be written. Sends it without the pauses of a congestion control that paces,
-    /// where nothing is between the two sides that it could congest.
+    /// Turns off the pauses of a congestion control that paces, because a lot is going to be written
+    /// and no network lies between the two sides.
     fn unpace(&mut self) {
         if let Some(inner) = self.inner_mut() {
             inner.unpace();
@@ -223,7 +223,7 @@ pub trait Transport: Send {
         self.inner().is_none_or(|inner| inner.is_open())
     }
 
-    /// Whether a flush may get somewhere although the channel has nothing to write, or could not:
+    /// Whether a flush may write something although the channel has nothing to write, or could not:
     /// the transport has bytes of its own, or has read what its writing waited for.
     fn needs_flush(&self) -> bool {
         self.inner().is_some_and(|inner| inner.needs_flush())

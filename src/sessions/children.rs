@@ -1,7 +1,7 @@
 //! The programs that a session runs: one table starts them, reaps them, and leaves none behind.
 //!
-//! Each child has a `ChildPurpose`, and the part of the session that is served by this purpose takes
-//! the exits of it. What an exit means, that part knows.
+//! Each child has a `ChildPurpose`, and the part of the session that this purpose belongs to takes
+//! its exits. That part decides what an exit means.
 
 mod program;
 
@@ -23,7 +23,7 @@ use program::{channels, set_streams};
 
 /// How long a child that was asked to end has before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often a group is looked at whose leader has ended.
+/// How often a process group is checked after its leader has ended.
 const LOOK: Duration = Duration::from_millis(20);
 /// What a child is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +58,7 @@ pub(crate) struct ChildId(u64);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Started {
     pub(crate) id: ChildId,
-    /// What is sent to this channel, the child reads. Where the child is gone, it ends with
-    /// `BrokenPipe`.
+    /// The channel to the stdin of the child. Once the child is gone, it ends with `BrokenPipe`.
     pub(crate) stdin: Option<Id>,
     /// What the child writes comes in by this channel.
     pub(crate) stdout: Option<Id>,

@@ -1,6 +1,6 @@
 //! `--on EVENT=CMD`: commands that run on events, with the event as JSON on their stdin.
 //!
-//! An event only queues its hooks: whoever reports one has no child to think of. The core starts
+//! An event only queues its hooks, so that reporting one starts no child. The core starts
 //! them in the next turn, at most [`AT_ONCE`] at once. A queue beyond its mark is "full", and the
 //! session pauses what makes events, so that no flood of them costs memory without bound. That a
 //! hook failed is reported as a warning that starts no hook.

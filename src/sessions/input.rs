@@ -1,8 +1,8 @@
 //! stdin on its way to the wire: cut into messages, converted, and framed.
 //!
 //! `--send` puts texts in the place of stdin, and `--rate` holds back what was read of it. This file
-//! owns the stdin channel and what is known of the input. To whom the result goes, and when stdin
-//! is read at all, the session decides.
+//! owns the stdin channel and what is known of the input. The session decides who gets the result,
+//! and when stdin is read.
 //!
 //! The options choose one of four modes; only a preset turns into another one:
 //!
@@ -90,7 +90,7 @@ pub struct InputReader {
     throttle: Option<Throttle>,
     /// Its last piece was read.
     is_read: bool,
-    /// That a client has missed it was noted.
+    /// It was reported that a client has missed the input.
     is_noted: bool,
     left: Left,
 }
@@ -242,14 +242,14 @@ impl InputReader {
         }
     }
 
-    /// Gives stdin up, of which no more is wanted.
+    /// Gives stdin up because no more of it is wanted.
     pub(crate) fn dismiss(&mut self, pool: &mut Pool) {
         if let Some(id) = self.id.take() {
             pool.abort(id, crate::close::CloseReason::HOST);
         }
     }
 
-    /// It cannot be read on, or sent: what follows is not known.
+    /// Notes that it cannot be read or sent any further, so that the rest is unknown.
     pub(crate) fn fail(&mut self) {
         self.left.failed = true;
     }
@@ -332,7 +332,7 @@ impl InputReader {
         }
     }
 
-    /// What of the input that was read under `--rate` may go now.
+    /// The part of the input that `--rate` allows to be sent now.
     pub(crate) fn due(&mut self, now: Instant) -> Due {
         let due = self.throttle.as_mut().map_or(Due::Nothing, |throttle| throttle.due(now));
         self.progress.ended |= matches!(&due, Due::Portion(Portion { end: Some(Ok(())), .. }));

@@ -1,6 +1,6 @@
 //! `-- CMD`: the command that runs beside a run, from the moment it is ready.
 //!
-//! What its end means for the run, the run decides.
+//! The run decides what its end means.
 
 use crate::error::{Failure, Status};
 use crate::event_loop::{Pool, Signal};

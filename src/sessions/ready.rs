@@ -88,11 +88,11 @@ enum ReadyState {
 /// How an announcement went.
 #[derive(Debug)]
 pub(crate) enum Announcement {
-    /// Everybody knows.
+    /// Everybody is notified.
     Made {
         /// The address for `-- CMD`.
         address: String,
-        /// What went wrong without doing harm.
+        /// What went wrong without harm, as warnings.
         warning: Option<String>,
     },
     /// It has to be tried again after [`RETRY`]; what is waited for is to be reported now.

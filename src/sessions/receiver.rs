@@ -10,12 +10,12 @@ use crate::error::{Failure, Status};
 use crate::framing::{Deframer, Frame, FrameError, Framer};
 use crate::protocol::expect::Lookout;
 
-/// The option that mends it, where one does.
+/// The option that would fix this error, if there is one.
 pub(crate) fn frame_fix(error: &FrameError) -> Option<&'static str> {
     error.is_limit().then_some("--max-frame sets it")
 }
 
-/// A connection delivers what is no message.
+/// The failure of a connection that sends what is no message.
 pub(crate) fn bad_frame(target: String, error: &FrameError) -> Failure {
     let cause = error.to_string();
     Failure::new(Status::Lost, error.kind(), "read from", target, cause).maybe_fix(frame_fix(error))

@@ -250,7 +250,7 @@ impl<'a> Typed<'a> {
         self.command.get_arguments().filter(typed).find_map(|arg| spellings(arg).next())
     }
 
-    /// Whether the value of an option comes from the command line, be it the default or not.
+    /// Whether the value of an option comes from the command line, even where it is the default.
     fn is_typed(&self, id: &str) -> bool {
         // In a debug build clap panics on an id that the command does not define.
         let is_known = self.matches.try_contains_id(id).is_ok();

@@ -1,4 +1,4 @@
-//! What a channel knows of a link: as the one that is read, and as the one that is written to.
+//! The two channels of a link: the one that is read, and the one that is written to.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What a link meets that is no orderly end.
+//! What a link meets besides an orderly end.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};

@@ -34,17 +34,17 @@ impl StreamEnds {
         self.theirs = PeerEnd::Closed;
     }
 
-    /// Nothing behind this can be believed.
+    /// Nothing that follows can be trusted.
     pub(super) fn break_off(&mut self, error: io::Error) {
         self.theirs = PeerEnd::Broken(Some(error));
     }
 
-    /// Whether the peer says nothing more.
+    /// Whether the peer sends nothing more.
     pub(super) fn is_over(&self) -> bool {
         !matches!(self.theirs, PeerEnd::Open)
     }
 
-    /// Whether it has said so itself.
+    /// Whether the peer has said so, by its close_notify.
     pub(super) fn is_closed(&self) -> bool {
         matches!(self.theirs, PeerEnd::Closed)
     }

@@ -1,11 +1,11 @@
-//! How far a stream inside TLS is on its way to being up.
+//! The phases of a stream inside TLS, until it is up.
 
 use std::time::Duration;
 
 use super::DEADLINE;
 use crate::sockets::tls::Agreed;
 
-/// The way to a connection that is up, and what it has come to.
+/// How far the handshake is, and what it has agreed on.
 ///
 /// ```text
 /// Connecting ── begin ──> Handshaking ── open ──> Open
@@ -13,9 +13,9 @@ use crate::sockets::tls::Agreed;
 #[derive(Debug)]
 pub(super) struct HandshakeState {
     phase: HandshakePhase,
-    /// What the handshake came to.
+    /// What the handshake has agreed on.
     agreed: Option<Box<Agreed>>,
-    /// How long the handshake may take, until somebody has asked.
+    /// How long the handshake may take, until that is taken.
     limit: Option<Duration>,
 }
 

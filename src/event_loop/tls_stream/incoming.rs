@@ -1,11 +1,11 @@
-//! What has come of a wire: the beginning of a record, and plaintext that no read has taken.
+//! What was read of the wire and not delivered: the beginning of a record, and plaintext.
 
 use super::waiting::Waiting;
 
 /// What waits of what was read.
 #[derive(Debug, Default)]
 pub(super) struct IncomingRecords {
-    /// What has come of a record, or of a message of the handshake, that is not whole.
+    /// The beginning of a record, or of a message of the handshake.
     pub(super) partial: Vec<u8>,
     /// Plaintext for which a read had no room.
     pub(super) plain: Waiting,

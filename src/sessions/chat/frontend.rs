@@ -50,11 +50,11 @@ pub struct Frontend {
     display: Display,
     /// How fast lines may be sent.
     pace: Pace,
-    /// Lines that were not sent yet, because they came faster.
+    /// Lines that came faster than they may be sent, and wait.
     waiting: usize,
-    /// Since when they do.
+    /// Since when lines wait.
     since: Option<Instant>,
-    /// It is shown already that lines wait.
+    /// The user was told that lines wait.
     is_paced: bool,
 }
 

@@ -181,7 +181,7 @@ impl DatagramService for GroupService {
         }
     }
 
-    /// A member that has left refuses datagrams, and the others are there.
+    /// A member that has left refuses datagrams. That is no failure: the others are still there.
     fn error(&mut self, _: &mut DatagramContext<'_>, _: Id, _: &io::Error) {}
 
     fn event(&mut self, context: &mut DatagramContext<'_>, event: &Event<'_>) {

@@ -31,8 +31,8 @@ impl Connector {
         self.advance(pool)
     }
 
-    /// The failure of the attempt. One of the handshake speaks of the destination; before it there is
-    /// the first proxy alone, where there is one.
+    /// The failure of the attempt. A failed handshake concerns the destination; before it, the attempt has
+    /// only to do with the first proxy, where there is one.
     fn failure(&self, error: &io::Error) -> Failure {
         let failure = connect::failure(&self.route.dialed().to_string(), error);
         self.of_destination(failure)

@@ -1,5 +1,5 @@
-//! How long a connection is tried for: what time an attempt gets, and when the next one follows. It knows no
-//! clock and no chance: both are arguments.
+//! How long a connection is tried for: what time an attempt gets, and when the next one follows. Time and
+//! randomness are arguments.
 
 use std::time::{Duration, Instant};
 

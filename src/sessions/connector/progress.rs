@@ -15,11 +15,11 @@ use crate::sockets::{Endpoint, Target};
 pub(crate) enum Progress {
     /// Nothing new.
     Pending,
-    /// It is there.
+    /// It is up.
     Connected(Established),
     /// An attempt failed; the next one follows after the pause.
     Retrying { failure: Failure, pause: Duration },
-    /// It will never be.
+    /// It cannot be made.
     Failed(Failure),
 }
 

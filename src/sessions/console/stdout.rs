@@ -126,14 +126,14 @@ impl Stdout {
         self.send_pieces(pool, [bytes]);
     }
 
-    /// The same of pieces that are written together.
+    /// Sends several pieces, which are written together.
     pub(super) fn send_pieces<const N: usize>(&mut self, pool: &mut Pool, pieces: [&[u8]; N]) {
         if let Some(id) = self.id {
             self.is_full |= pool.send_pieces(id, pieces) == SendOutcome::Full;
         }
     }
 
-    /// The same without a copy.
+    /// Sends bytes without copying them.
     pub(super) fn send_shared(&mut self, pool: &mut Pool, bytes: &Bytes) {
         if let Some(id) = self.id {
             self.is_full |= pool.send_shared(id, bytes.clone()) == SendOutcome::Full;

@@ -32,7 +32,7 @@ use crate::sys::mmsg::Arrival;
 
 /// How often what waits is tried again: not every queue that is full reports that it has room.
 const TRY_AGAIN: Duration = Duration::from_millis(2);
-/// The same of what has stood still for 200 ms.
+/// How often a queue that has stood still for 200 ms is tried again.
 const TRY_STUCK: Duration = Duration::from_millis(20);
 /// How long commands wait for the resolver, so that all is sent in order.
 const LOOKUP: Duration = Duration::from_millis(200);
@@ -323,7 +323,7 @@ impl DatagramService for CommandSendService {
         self.go_on(context);
     }
 
-    /// That of an inherited socket alone has no destination of its own.
+    /// An error of an inherited socket names no destination, which is the one peer of that socket.
     fn error(&mut self, context: &mut DatagramContext<'_>, id: Id, error: &io::Error) {
         let named = self.outlets.named();
         let connected = named.iter().find(|one| one.socket == id && one.path.is_none());

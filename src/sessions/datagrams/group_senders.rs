@@ -1,5 +1,4 @@
-//! The sockets that groups are sent to by: one an interface and family, however many groups leave by
-//! it.
+//! The sockets that send to groups: one for each interface and family, however many groups leave by it.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -17,7 +16,7 @@ use crate::multicast::{
 use crate::report::{Name, Notice};
 use crate::sockets::datagram::DatagramSocket;
 
-/// A group on one interface, and the socket that it is sent to by.
+/// A group on one interface, and the socket that sends to it.
 #[derive(Clone, Debug)]
 pub struct GroupOutlet {
     /// The socket.
@@ -44,7 +43,7 @@ pub struct GroupSenders {
 }
 
 impl GroupSenders {
-    /// None yet. Those to come send from the first of `binds` that is of their family.
+    /// No sockets yet. Each that is opened sends from the first of `binds` of its family.
     pub fn new(asked: GroupOptions, binds: Vec<SocketAddr>) -> Self {
         let (open, locals, warnings) = Default::default();
         Self { asked, binds, open, locals, warnings }
@@ -55,7 +54,7 @@ impl GroupSenders {
         self.open.iter().map(|(_, _, id)| *id)
     }
 
-    /// Opens what a group is sent to by.
+    /// Opens what is needed to send to a group.
     ///
     /// # Errors
     /// No such interface, or no room for a socket.
@@ -221,7 +220,7 @@ impl GroupOutlet {
     }
 }
 
-/// What is no group, and the command that sends there.
+/// The failure for a peer that is no group, with the command that does send there.
 fn no_group(peer: &str) -> Failure {
     match peer.parse().map(|to: SocketAddr| to.ip()) {
         Ok(ip @ (IpAddr::V4(_) | IpAddr::V6(_))) => GroupError::Unicast(ip).into(),

@@ -9,7 +9,7 @@ use crate::sockets::{Address, Host};
 
 /// How long an answer of the resolver is used: a name may move.
 const FRESH: Duration = Duration::from_secs(60);
-/// The same of its failure.
+/// How long a failure of the resolver is used.
 const FAILED: Duration = Duration::from_secs(5);
 /// Names that are kept.
 const MOST: usize = 1024;

@@ -266,7 +266,7 @@ impl Outlets for UdpOutlets {
 /// Internet addresses whose answers are taken, of those that were sent to last.
 const MOST_KNOWN: usize = 65_536;
 
-/// Who was sent to. As on a connected socket, nothing of anybody else is taken.
+/// The peers that were sent to. As on a connected socket, datagrams from others are not taken.
 #[derive(Default)]
 pub(super) struct KnownPeers {
     all: HashSet<SocketAddr>,
@@ -275,7 +275,7 @@ pub(super) struct KnownPeers {
 }
 
 impl KnownPeers {
-    /// One is sent to. Of too many, the one that was sent to first is forgotten.
+    /// Notes a peer that is sent to. When there are too many, the oldest one is forgotten.
     pub(super) fn note(&mut self, receiver: &DatagramReceiver) {
         let Some(SenderAddress::Inet(mut to)) = receiver.path.as_ref().map(|path| path.to.clone())
         else {
@@ -301,7 +301,7 @@ impl KnownPeers {
         debug_assert!(self.order.len() <= MOST_KNOWN, "{} are known", self.order.len());
     }
 
-    /// Whether somebody was sent to. Of unix sockets the kernel lets in who may write to ours.
+    /// Whether a peer was sent to. For unix sockets, the kernel has checked who may write to ours.
     pub(super) fn has(&self, from: &SenderAddress) -> bool {
         match from {
             SenderAddress::Inet(from) => self.all.contains(from),

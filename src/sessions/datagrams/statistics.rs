@@ -264,8 +264,9 @@ impl Statistics {
         counted + self.peers.others.totals
     }
 
-    /// More loss than `--max-loss` allows, or nobody knows: what a source lost between the time that
-    /// it had to go and its next message is not counted, nor what messages without a number lost.
+    /// The failure for more loss than `--max-loss` allows, or for loss that is unknown: nothing counts what a
+    /// source lost between the time that it had to go and its next message, nor lost messages without a
+    /// number.
     pub(super) fn too_much_loss(&self) -> Option<Failure> {
         let (most, all) = (self.max_loss?, self.totals());
         let loss = all.loss_percent();

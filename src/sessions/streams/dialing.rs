@@ -43,7 +43,7 @@ impl Redial {
     }
 }
 
-/// What has become of what a session dials.
+/// How far the dialing of a session has come.
 #[derive(Debug)]
 pub(crate) enum Dialed {
     /// Nothing new.
@@ -52,7 +52,7 @@ pub(crate) enum Dialed {
     Up(Vec<Established>),
     /// An attempt failed; the next one follows after the pause.
     Retrying { failure: Failure, pause: Duration },
-    /// They will never be.
+    /// They cannot be made.
     Failed(Failure),
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct Dialer {
     dialing: Dialing,
     /// What no connection has sent yet, message by message where there are messages.
     carried: Vec<Bytes>,
-    /// So much is carried that no more is taken.
+    /// As much is carried as may be: no more is taken.
     is_full: bool,
     /// The last peer.
     reached: String,
@@ -303,8 +303,8 @@ impl Dialer {
         self.carried.iter().map(Bytes::len).sum()
     }
 
-    /// Nothing more comes of it: reports that messages of commands, which were answered as if they
-    /// were sent, are lost.
+    /// No connection follows: reports as lost the messages of commands that were answered as if they were
+    /// sent.
     pub(super) fn report_carried(&mut self, core: &mut Core, pool: &mut Pool) {
         let waits = self.carried_bytes();
         self.carried.clear();

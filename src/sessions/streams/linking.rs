@@ -19,7 +19,7 @@ use crate::event_loop::{Id, Pool, READ_SIZE};
 use crate::protocol::slow::Policy;
 use crate::sessions::core::Core;
 
-/// What there is that looks at bytes, or keeps them.
+/// What looks at bytes or keeps them, and so keeps them from being linked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Watchers {
     /// Of both directions: messages, commands, a recording, or a service that does more than to pass on.
@@ -100,8 +100,8 @@ pub(super) fn read_ahead(streams: &Streams, pool: &mut Pool) {
     }
 }
 
-/// Has what stdin holds for a client that is about to be cut off wait for it, as without a link,
-/// and so count as unsent. Another client that may come gets it instead.
+/// Queues what stdin holds for a client that is about to be cut off, as without a link, so that it counts
+/// as unsent. If another client may come, that one gets it instead.
 pub(super) fn take_rest(core: &Core, streams: &Streams, pool: &mut Pool, id: Id) {
     let is_last = streams.scope() == Scope::Connection && !streams.may_come();
     if let Some(stdin) = core.input.verbatim().filter(|_| is_last)

@@ -72,7 +72,7 @@ pub(crate) struct Loops {
 }
 
 impl Loops {
-    /// The other loops, where they were named.
+    /// The other loops, where they were set.
     pub(crate) fn others(&mut self) -> Option<&mut (dyn OtherLoops + 'static)> {
         self.others.as_deref_mut()
     }
@@ -112,12 +112,12 @@ impl ServingLoop<'_> {
         (self.0.streams.profile, self.0.service) = make(self.0.streams.profile);
     }
 
-    /// Names the other loops.
+    /// Sets the other loops.
     pub(crate) fn set_others(self, others: Box<dyn OtherLoops>) {
         self.0.streams.loops.others = Some(others);
     }
 
-    /// The other loops, where they were named.
+    /// The other loops, where they were set.
     pub(crate) fn others(&mut self) -> Option<&mut (dyn OtherLoops + 'static)> {
         self.0.streams.loops.others()
     }

@@ -133,7 +133,7 @@ impl From<Vec<Id>> for ConnectionSources {
 /// A listener of a session.
 struct OpenedListener {
     id: Id,
-    /// That of the command that has opened it.
+    /// The number of the command that opened it, if one did.
     number: Option<u64>,
 }
 
@@ -249,8 +249,8 @@ impl Streams {
         self.losses.note(status);
     }
 
-    /// A listener that is asked to stop has served all whom it could: that some peers did not keep
-    /// their side of it is no failure of it. What failed on this side is one.
+    /// A listener is asked to stop, and has done its work: losses that peers caused do not count as
+    /// failures of the run. Those that this side caused do.
     pub(crate) fn forgive_peers(&mut self) {
         self.losses.forgive_peers();
     }

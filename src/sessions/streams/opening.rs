@@ -209,7 +209,7 @@ pub(super) fn close(session: &mut StreamSession, pool: &mut Pool, which: &Recipi
     is_any
 }
 
-/// The run ends: nothing that was asked for comes about any more.
+/// The run ends: gives up everything that commands have asked for.
 pub(super) fn cancel_all(core: &mut Core, streams: &mut Streams, pool: &mut Pool) {
     let cancelled = streams.openings.queue.cancel(pool, &Recipient::All);
     report_cancelled(core, pool, &cancelled, "the run ends");

@@ -179,7 +179,7 @@ pub(super) fn finish(session: &mut StreamSession, pool: &mut Pool, ids: &[Id]) {
 /// Reads one message of each of these connections.
 ///
 /// # Errors
-/// It cannot be read in this form, or of none of them.
+/// A message of this form cannot be read, or not from any of these connections.
 pub(super) fn read(
     session: &mut StreamSession,
     pool: &mut Pool,

@@ -168,8 +168,8 @@ impl Proxy {
         }
     }
 
-    /// Notes the ends of children: a warning on a server, and the status of a client's run. One that a
-    /// signal killed has not said all it had to say.
+    /// Notes the ends of children: a warning on a server, and the status of a client's run. The
+    /// output of one that a signal killed is incomplete.
     pub(super) fn on_exits(&mut self, context: &mut Context<'_>) {
         let Upstreams::Exec(children) = &mut self.upstreams else { return };
         for (served, exit) in children.take_exits(&mut context.core.children) {

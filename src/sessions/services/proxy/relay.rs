@@ -41,7 +41,7 @@ struct Relay {
     client: bool,
     /// The connection's FIN has come.
     client_ended: bool,
-    /// That of the upstream has.
+    /// The upstream's FIN has come.
     upstream_ended: bool,
     upstream: Channels,
     fate: Fate,
@@ -129,8 +129,8 @@ impl Relays {
         ids.filter_map(|id| pool.traffic(id)).map(|traffic| traffic.last_active).max()
     }
 
-    /// Passes on the end of one direction; false where it is none of theirs. The bytes go by their link,
-    /// and where that is over nobody wants to know.
+    /// Passes on the end of one direction; false for an event of no relay. The bytes themselves go over a
+    /// link.
     pub(super) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
         let (&Event::Data { id, .. } | &Event::Eof { id } | &Event::Drained { id }) = event else {
             return false;

@@ -5,7 +5,7 @@ use crate::event_loop::Id;
 /// The channels of an upstream, as far as they are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Channels {
-    /// Those of another connection, which are one, and lost as a whole.
+    /// Another connection, which is one channel, and is lost as a whole.
     Connection(Option<Id>),
     /// The two directions of a child's socket.
     Child {

@@ -1,4 +1,4 @@
-//! Connections that commands have asked for, as far as they are not made.
+//! Connections that commands have asked for and that are not made yet.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -22,11 +22,11 @@ pub(in crate::sessions::streams) struct AskedConnection {
     pub(super) address: Address,
 }
 
-/// The same while it is made.
+/// Such a connection while it is being made.
 pub(super) struct OpeningAttempt {
     pub(super) asked: AskedConnection,
     pub(super) connector: Connector,
-    /// Its connections under way, as far as they were noted.
+    /// Those of its connections under way that were noted.
     pub(super) noted: Vec<Id>,
 }
 

@@ -1,4 +1,4 @@
-//! What commands have asked for, and how far it is.
+//! What commands have asked for, and how far that is.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(in crate::sessions::streams) struct Openings {
     closing: Vec<(Id, u64, String)>,
     /// The address of each connection that has come of it.
     made: IdMap<Address>,
-    /// How many there have been.
+    /// How many such connections there have been.
     count: u64,
     /// The warnings that were reported.
     pub(super) reported_warnings: BTreeSet<String>,
