@@ -71,6 +71,30 @@ fn no_source_file_is_too_long() {
     assert_none(each_source("tests", check));
 }
 
+/// A name that several files can use means one type. What only a test uses does not count, nor does the
+/// place of a type on other systems.
+#[test]
+fn no_two_visible_types_have_one_name() {
+    let mut found = each_source("src", |path, text| {
+        let is_other = path.ends_with("portable.rs") || path.to_string_lossy().contains("tests");
+        let names = if is_other { Vec::new() } else { visible_types(text) };
+        names.into_iter().map(|name| format!("{name} {}", path.display())).collect()
+    });
+    // One file may have it once for each system.
+    found.dedup();
+    let name = |line: &str| line.split(' ').next().map(str::to_owned);
+    let twice = found.windows(2).filter(|two| name(&two[0]) == name(&two[1]));
+    assert_none(twice.map(|two| two.join(" and ")).collect());
+}
+
+#[test]
+fn a_visible_type_is_found_by_its_name() {
+    let snippet =
+        "pub struct A; pub(crate) enum B {} pub(in crate::x) trait C {} #[derive(D)] struct E;
+        pub type F = A; impl I for A { type O = A; } #[cfg(test)] pub struct T; pub fn g() {}";
+    assert_eq!(visible_types(snippet), ["A", "B", "C", "F"]);
+}
+
 /// A module that stands on no floor would be checked by nothing.
 #[test]
 fn every_module_of_the_map_stands_on_a_floor() {
@@ -148,6 +172,22 @@ fn misplaced(path: &Path, text: &str) -> Vec<String> {
         (!homes.contains(&own.as_str())).then_some(complaint)
     });
     offences.collect()
+}
+
+/// The types of a file that other files may use.
+fn visible_types(text: &str) -> Vec<String> {
+    let tokens = tokens(text);
+    let word = |at: usize| tokens.get(at).map_or("", |(word, _)| word.as_str());
+    let types = (0..tokens.len()).filter(|at| word(*at) == "pub").filter_map(|at| {
+        // `pub(in …)` has its own end.
+        let end = (at..tokens.len()).find(|end| word(*end) == ")");
+        let scope = if word(at + 1) == "(" { end? } else { at };
+        let is_type = ["struct", "enum", "trait", "union", "type"].contains(&word(scope + 1));
+        // A macro names its types where it is used.
+        let name = Some(word(scope + 2)).filter(|name| is_type && *name != "$")?;
+        Some(name.to_owned())
+    });
+    types.collect()
 }
 
 /// Every path from the root of the crate in a file: `crate::a`, `crate::{a, b::c}`, and `super`
