@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::proxy::{Proxy, Speech};
-use crate::support::net::{RefusingPort, peer, reset};
+use crate::support::net::{RefusingPort, connect, peer, reset, until_reset};
 use crate::support::{Ended, wirecat};
 
 /// Asks a proxy that says this, in pieces of `size`, and closes.
@@ -112,6 +112,19 @@ fn a_slow_proxy_is_a_timeout() {
     // Whether x.test is there is not known yet.
     let words = "no answer to the handshake within 300ms (the connection to the proxy is up)";
     let _ = ended.says(&format!("x.test:80 via {via}: {words}"));
+    // What dials for a client says the same, and so does what dials as a command asks for it.
+    let options = ["--connect-timeout", "300ms", "--via", &via];
+    let front = ["tcp-serve", "-1", "--forward", "x.test:80", "127.0.0.1:0"];
+    let mut front = wirecat(front.into_iter().chain(options)).start();
+    let client = connect(&front.address());
+    assert_eq!(until_reset(&client), b"");
+    let _ = front.wait().code(124).says(words);
+    let pool = ["tcp-connect", "--input", "json", "--output", "json"];
+    let mut pool = wirecat(pool.into_iter().chain(options)).piped().start();
+    pool.say("{\"connect\":\"x.test:80\"}\n");
+    let failed = pool.wait_for_event("connect-failed");
+    assert_eq!(failed["message"], "no answer to the handshake within 300ms");
+    let _ = pool.wait();
     drop(silent);
 }
 

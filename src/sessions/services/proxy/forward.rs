@@ -83,7 +83,9 @@ impl UpstreamDialer {
     /// The clients whose connectors an event is for.
     fn concerned(&self, event: &Event<'_>) -> Vec<Id> {
         match event {
-            Event::Connected { id, .. } | Event::ConnectFailed { id, .. } => {
+            Event::Answered { id }
+            | Event::Connected { id, .. }
+            | Event::ConnectFailed { id, .. } => {
                 self.attempts.get(id).copied().into_iter().collect()
             }
             Event::Timer { key } => key.id.filter(|id| self.is_for(*id)).into_iter().collect(),

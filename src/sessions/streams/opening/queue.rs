@@ -100,9 +100,9 @@ impl OpeningQueue {
     pub(super) fn concerned(&self, event: &Event<'_>) -> Vec<Id> {
         let of_attempt = |id: Id| self.owners.get(&id).copied();
         match event {
-            Event::Connected { id, .. } | Event::ConnectFailed { id, .. } => {
-                of_attempt(*id).into_iter().collect()
-            }
+            Event::Answered { id }
+            | Event::Connected { id, .. }
+            | Event::ConnectFailed { id, .. } => of_attempt(*id).into_iter().collect(),
             Event::Timer { key } => {
                 key.id.filter(|id| self.making.contains_key(id)).into_iter().collect()
             }
