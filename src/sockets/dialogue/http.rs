@@ -1,5 +1,7 @@
 //! A tunnel through a proxy of HTTP: CONNECT (RFC 9110 section 9.3.6).
 
+use std::borrow::Cow;
+
 use data_encoding::BASE64;
 
 use super::via::Hop;
@@ -63,6 +65,14 @@ impl ConnectDialogue {
     }
 }
 
+/// The words behind the version and the code of a reply. httparse gives none where one of them is not
+/// ASCII.
+#[cold]
+fn reason(reply: &[u8]) -> Cow<'_, str> {
+    let line = reply.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    String::from_utf8_lossy(line.splitn(3, |byte| *byte == b' ').nth(2).unwrap_or_default())
+}
+
 /// A text with each secret in it replaced, the first of them where two begin at one place.
 fn masked(text: &str, secrets: &[&str]) -> String {
     let goes_on = |next: Option<char>| next.is_some_and(char::is_alphanumeric);
@@ -103,12 +113,16 @@ impl Dialogue for ConnectDialogue {
     fn step(&mut self, received: &[u8], _: &mut Vec<u8>) -> Result<DialogueStep, HandshakeError> {
         let mut fields = [httparse::EMPTY_HEADER; FIELDS];
         let mut reply = httparse::Response::new(&mut fields);
-        match reply.parse(received) {
+        // The fields mean nothing here, and one that is written wrongly is no reason to miss what is said.
+        let outcome = httparse::ParserConfig::default()
+            .ignore_invalid_headers_in_responses(true)
+            .parse_response(&mut reply, received);
+        match outcome {
             Ok(httparse::Status::Partial) => Ok(DialogueStep::More),
             Ok(httparse::Status::Complete(length)) => match reply.code.unwrap_or_default() {
                 100 | 102..=199 => Ok(DialogueStep::Taken(length)),
                 200..=299 => Ok(DialogueStep::Done(length)),
-                code => Err(self.refusal(code, reply.reason.unwrap_or_default())),
+                code => Err(self.refusal(code, &reason(received))),
             },
             Err(error) => Err(self.foreign(received.first(), error)),
         }

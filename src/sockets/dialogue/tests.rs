@@ -133,7 +133,9 @@ fn a_socks_proxy_refuses_in_its_own_words() {
 #[test]
 fn http_is_asked_to_connect() {
     let http = |to: &'static str| move || via("http://proxy:3128", to).remove(0);
-    let open = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\nContent-Length: 7\r\nA: b\r\n\r\n";
+    // No field of it means anything, not even one that is written wrongly.
+    let open =
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\nContent-Length: 7\r\nA : b\r\n c\r\n\r\n";
     let sent = |dialogue: &dyn Fn() -> Box<dyn Dialogue>| {
         String::from_utf8(self::sent(dialogue, open)).unwrap()
     };

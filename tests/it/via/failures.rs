@@ -50,6 +50,19 @@ fn a_refusal_is_reported_in_the_words_of_the_proxy() {
         (Speech::Http, b"HTTP/1.1 407 Log in\r\n\r\n", "proxy-auth", "--via-password-file"),
         (Speech::HttpLogin, b"HTTP/1.1 407 Log in\r\n\r\n", "proxy-auth", "--via-password-file"),
         (Speech::Http, b"HTTP/1.1 503 Down\r\n\r\n", "proxy-failed", "503 Down"),
+        // Words that are not ASCII are words, and a field that is written wrongly is none.
+        (
+            Speech::Http,
+            b"HTTP/1.1 403 Pas permis \xc3\xa0 vous\r\n\r\n",
+            "proxy-denied",
+            "answers: 403 Pas permis \u{e0} vous",
+        ),
+        (
+            Speech::Http,
+            b"HTTP/1.1 407 Log in\r\nProxy-Authenticate : Basic\r\n realm=x\r\n\r\n",
+            "proxy-auth",
+            "answers: 407 Log in",
+        ),
         (Speech::Http, b"\x05\0", "proxy-reply", "if it speaks SOCKS, write socks5://"),
         (
             Speech::Socks,
