@@ -20,6 +20,9 @@ const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 const PREFIX: usize = SIGNATURE.len() + 4;
 /// Bytes of a unix name in version 2.
 const NAME: usize = 108;
+/// Version 2, LOCAL and PROXY.
+const LOCAL: u8 = 0x20;
+const PROXIED: u8 = 0x21;
 /// AF_UNIX, SOCK_STREAM.
 const UNIX_STREAM: u8 = 0x31;
 
@@ -75,10 +78,19 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
     if !SIGNATURE.starts_with(begin) && !begin.starts_with(text) && !text.starts_with(begin) {
         return Err(BROKEN);
     }
-    if let (true, Some([high, low])) = (bytes.starts_with(SIGNATURE), bytes.get(PREFIX - 2..PREFIX))
-        && PREFIX + usize::from(u16::from_be_bytes([*high, *low])) > MOST
+    let mut is_whole = false;
+    if let (true, Some([command, _, high, low])) =
+        (bytes.starts_with(SIGNATURE), bytes.get(SIGNATURE.len()..PREFIX))
     {
-        return Err("its header of the PROXY protocol is longer than 4096 bytes");
+        let length = PREFIX + usize::from(u16::from_be_bytes([*high, *low]));
+        if length > MOST {
+            return Err("its header of the PROXY protocol is longer than 4096 bytes");
+        }
+        is_whole = bytes.len() >= length;
+        // Of LOCAL all that follows is discarded, the family included.
+        if *command == LOCAL {
+            return Ok(is_whole.then_some(Header { named: None, length }));
+        }
     }
     let config = ParseConfig { include_tlvs: false, ..ParseConfig::default() };
     match ProxyHeader::parse(bytes, config) {
@@ -87,15 +99,14 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
             let named = header.proxied_address().map(inet).or_else(|| unix(bytes));
             Ok(Some(Header { named, length }))
         }
-        Err(Error::BufferTooShort) => Ok(None),
+        // What has no room for its addresses within its length gets none by what follows.
+        Err(Error::BufferTooShort) if !is_whole => Ok(None),
         Err(_) => Err(BROKEN),
     }
 }
 
 /// The unix names in a header of version 2, which has them whole.
 fn unix(bytes: &[u8]) -> Option<(Endpoint, Endpoint)> {
-    /// Version 2, PROXY.
-    const PROXIED: u8 = 0x21;
     let [PROXIED, UNIX_STREAM] = bytes.get(SIGNATURE.len()..SIGNATURE.len() + 2)? else {
         return None;
     };
@@ -269,6 +280,34 @@ mod tests {
         let mut v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x11".to_vec();
         v2.extend_from_slice(&[10, 0, 0, 1, 10, 0, 0, 2, 0, 7, 1, 187, 4, 0, 2, 0, 0]);
         assert_eq!(named(&v2).unwrap().0, "10.0.0.1:7");
+    }
+
+    /// Of LOCAL whatever follows is discarded, by its length, the family included (section 2.2).
+    #[test]
+    fn a_proxy_that_speaks_for_itself_names_nobody_whatever_follows() {
+        for (family, block) in [(0x00, 300), (0x11, 0), (0x11, 3), (0x21, 12), (0x31, 7), (0x41, 5)]
+        {
+            let head = [SIGNATURE, &[LOCAL, family], &u16::to_be_bytes(block)].concat();
+            let whole = [&head[..], &vec![7; block.into()]].concat();
+            assert_eq!(named(&whole), None, "{family:#x} {block}");
+            for end in 0..whole.len() {
+                assert!(parse(&whole[..end]).unwrap().is_none(), "{family:#x} {block} {end}");
+            }
+        }
+    }
+
+    /// The addresses do not go on in what follows, and nobody waits for them.
+    #[test]
+    fn a_header_without_room_for_its_addresses_is_broken() {
+        for (family, block) in
+            [(0x11, 0), (0x11, 11), (0x21, 0), (0x21, 35), (0x31, 0), (0x31, 215)]
+        {
+            let head = [SIGNATURE, &[PROXIED, family], &u16::to_be_bytes(block)].concat();
+            for behind in [0, 500] {
+                let bytes = [&head[..], &vec![7; usize::from(block) + behind]].concat();
+                assert!(parse(&bytes).is_err(), "{family:#x} {block} {behind}");
+            }
+        }
     }
 
     #[test]
