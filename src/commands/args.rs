@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, Args, ValueEnum, ValueHint};
 
 use super::claims::{check_stdin_takers, texts_of_stdin};
+use super::outputs::check_given;
 use super::reading::read_text;
 use super::rules::refuse;
 use crate::error::Failure;
@@ -258,7 +259,7 @@ fn record_target(typed: &OsStr) -> Result<RecordTarget, Failure> {
     let target = RecordTarget::new(typed);
     match target.file.as_os_str().is_empty() {
         true => Err(refuse("--record", "the name of the file is missing")),
-        false => Ok(target),
+        false => check_given("--record", &target.file).map(|()| target),
     }
 }
 
@@ -274,6 +275,7 @@ impl RunArgs {
     ) -> Result<Common, Failure> {
         let command = Program::new(self.command.iter().cloned());
         command.as_ref().map_or(Ok(()), Program::check)?;
+        self.port_file.as_deref().map_or(Ok(()), |file| check_given("--port-file", file))?;
         Ok(Common {
             limits: Limits { timeout: self.timeout, wait: self.wait, ..Limits::default() },
             goal: Goal { count: self.count, left: None, expect: self.expect.clone() },

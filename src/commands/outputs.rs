@@ -5,12 +5,14 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
 
 use super::rules::refuse;
-use crate::error::Failure;
+use crate::error::{Failure, Status};
 use crate::sessions::config::Common;
 #[cfg(feature = "tls")]
 use crate::sockets::tls::KeyLogFile;
+use crate::sys::fd;
 
 /// What is written to under a name, and what stands there.
 type Named = (String, Metadata);
@@ -38,7 +40,21 @@ pub(super) fn check_outputs(common: &Common) -> Result<(), Failure> {
     add(&mut known, ports.and_then(|file| named("--port-file", file)), false)
 }
 
-fn named(option: &str, file: &std::path::Path) -> Option<Named> {
+/// Checks that a file which is a descriptor, such as `/dev/fd/3`, is one that this process was given: the
+/// number of one that was not may be that of something which this process opens for itself.
+///
+/// # Errors
+/// `Status::Local`: it is not open.
+#[cold]
+pub(super) fn check_given(option: &str, file: &Path) -> Result<(), Failure> {
+    fd::check_given(file).map_err(|error| {
+        let target = format!("{option} {}", file.display());
+        Failure::io(Status::Local, "use", target, &error)
+            .fix("the parent opens it for writing, as the shell does with 3>FILE")
+    })
+}
+
+fn named(option: &str, file: &Path) -> Option<Named> {
     // One that cannot be looked at cannot be opened either, which says why.
     Some((format!("{option} {}", file.display()), file.metadata().ok()?))
 }

@@ -11,6 +11,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::SendFlags;
 
 use super::core::NOTE_AFTER;
@@ -232,6 +233,13 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     }
     if is_given || matches!(is_file, Ok(false)) {
         let Some(fd) = fd::open_to_write(path)? else { return Ok(false) };
+        // A write to a socket waits where it is full.
+        if !matches!(
+            poll(&mut [PollFd::new(&fd, PollFlags::OUT)], Some(&Timespec::default())),
+            Ok(1..)
+        ) {
+            return Ok(false);
+        }
         return match fs::File::from(fd).write_all(bytes) {
             // A pipe takes less than 4 KiB whole or not at all (PIPE_BUF, pipe(7)).
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),

@@ -78,7 +78,8 @@ pub fn reopen_nonblocking(fd: impl AsFd, access: FdAccess) -> io::Result<OwnedFd
 }
 
 /// Opens a file that is there to write to it, without waiting: `None` is a FIFO that nobody reads
-/// (fifo(7)). The description is non-blocking.
+/// (fifo(7)). The description is non-blocking, but that of a socket that this process was given, of which
+/// there is one.
 ///
 /// # Errors
 /// Those of open(2); `ErrorKind::Other` for what another user may have placed there.
@@ -111,7 +112,12 @@ fn open_with(path: &Path, flags: OFlags) -> io::Result<Option<(File, Metadata)>>
         // A socket file says so, too.
         Err(rustix::io::Errno::NXIO) => match std::fs::metadata(&place.path) {
             Ok(found) if found.file_type().is_fifo() => place.check(&found).map(|()| None),
-            _ => Err(rustix::io::Errno::NXIO.into()),
+            // No socket can be opened, and one that this process was given is open already.
+            Ok(found) => match duplicate(path) {
+                Some(given) => Ok(Some((given.into(), found))),
+                None => Err(rustix::io::Errno::NXIO.into()),
+            },
+            Err(_) => Err(rustix::io::Errno::NXIO.into()),
         },
         outcome => {
             let file = File::from(outcome?);
@@ -180,11 +186,27 @@ pub fn is_descriptor(path: &Path) -> bool {
     follow(path).is_ok_and(|path| path.starts_with("/proc"))
 }
 
+/// Checks that a path which leads to a descriptor of this process, such as `/dev/fd/3`, leads to one that
+/// is open. Before this process opens anything of its own, that is one that it was given.
+///
+/// # Errors
+/// `EBADF` where it is not open.
+pub fn check_given(path: &Path) -> io::Result<()> {
+    let Some(number) = number_of(path) else { return Ok(()) };
+    // SAFETY: the descriptor is used for this call only, which fails where it is not open.
+    let fd = unsafe { BorrowedFd::borrow_raw(number.into()) };
+    Ok(rustix::io::fcntl_getfd(fd).map(drop)?)
+}
+
+/// The number of the descriptor of this process that a path leads to.
+fn number_of(path: &Path) -> Option<u16> {
+    follow(path).ok()?.strip_prefix("/proc/self/fd").ok()?.to_str()?.parse().ok()
+}
+
 /// The descriptor of this process that a path leads to, such as `/dev/fd/3`, once more and as it is: to open
 /// the path again would begin at the start of a file, where this goes on. `None` where it leads to none.
 pub fn duplicate(path: &Path) -> Option<OwnedFd> {
-    let path = follow(path).ok()?;
-    let number: u16 = path.strip_prefix("/proc/self/fd").ok()?.to_str()?.parse().ok()?;
+    let number = number_of(path)?;
     // SAFETY: the descriptor is used for this call only, which fails where it is not open.
     let fd = unsafe { BorrowedFd::borrow_raw(number.into()) };
     // Not as a standard stream that is closed.

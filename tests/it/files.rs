@@ -1,12 +1,16 @@
 //! Files that wirecat writes: whose they are, where they go, and FIFOs that nobody reads yet.
 
 use std::fs;
+use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::support::net::{accept, connect, listener, read_all};
 use crate::support::pipes::{self, read_fifo, write_fifo};
+use crate::support::proc::spawn;
 use crate::support::{Ended, PATIENCE, Program, program, wirecat, wirecat_path};
 
 fn fifo(directory: &Path) -> PathBuf {
@@ -136,6 +140,45 @@ fn ports_stand_where_a_descriptor_is_in_its_file() {
         let text = fs::read_to_string(&log).expect("a file");
         let port = text.strip_prefix(before).and_then(|text| text.strip_suffix(after));
         assert!(port.expect(&text).trim().parse::<u16>().is_ok(), "{command}: {text}");
+    }
+}
+
+/// What has the number of a descriptor which was not given may be something that this process needs.
+#[test]
+fn a_descriptor_that_was_not_given_is_written_to_by_nobody() {
+    let directory = crate::support::tempdir().expect("a directory");
+    for option in ["--port-file", "--record", "--record pcapng:"] {
+        for number in 3..=9 {
+            let file = format!("/dev/fd/{number}");
+            let option = if option.ends_with(':') { option.into() } else { format!("{option} ") };
+            let command =
+                format!("exec \"$0\" tcp-serve 127.0.0.1:0 -w 9 {option}{file} {number}>&-");
+            let ended = line(directory.path(), &command).code(7);
+            ended.says(&format!("{file}: bad file descriptor (the parent opens it for writing"));
+        }
+    }
+}
+
+/// Some parents have sockets where others have pipes, and no socket can be opened again.
+#[test]
+fn a_socket_that_was_given_takes_the_ports_and_a_recording() {
+    for option in ["--port-file", "--record"] {
+        let (mut ours, theirs) = UnixStream::pair().expect("two sockets");
+        ours.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let mut shell = Command::new("sh");
+        let words = "exec \"$0\" tcp-serve 127.0.0.1:0 \"$1\" /dev/fd/3 -- true 3<&0 </dev/null";
+        shell.args(["-c", words, wirecat_path(), option]).stdin(OwnedFd::from(theirs));
+        shell.stderr(Stdio::piped());
+        let child = spawn(&mut shell).expect("a shell");
+        drop(shell);
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut text = String::new();
+        ours.read_to_string(&mut text).expect("text and an end");
+        match option {
+            "--record" => assert_eq!(text, "", "nobody came"),
+            _ => assert!(text.trim().parse::<u16>().is_ok(), "{text}"),
+        }
     }
 }
 
