@@ -134,6 +134,8 @@ fn peer_address(text: &str) -> Result<Address, Failure> {
         Ok(Address::Inet { host, port }) if !matches!(host, Host::Any) => {
             Ok(Address::Inet { host, port })
         }
+        // What has a port is meant as an address, and what is wrong with it is the answer.
+        Err(error) if text.contains(':') => Err(refuse("--to", error.to_string())),
         _ => Err(refuse("--to", "use last, all, or an address such as 10.0.0.5:5000")),
     }
 }

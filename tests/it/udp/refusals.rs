@@ -67,11 +67,14 @@ fn options_that_cannot_apply_to_a_sender_are_refused() {
 
 #[test]
 fn options_that_cannot_apply_to_a_listener_are_refused() {
-    let table: [(&[&str], &[&str]); 12] = [
+    let table: [(&[&str], &[&str]); 15] = [
         (&["--allow", "10.0.0.0/8", "unix:@nobody"], &["--allow", "IP addresses"]),
         (&["-4", "unix:@nobody"], &["-4", "IP addresses"]),
         (&["--to", "first", "127.0.0.1:0"], &["--to", "last", "all", "10.0.0.5:5000"]),
         (&["--to", "127.0.0.1:0", "127.0.0.1:0"], &["--to", "port 0"]),
+        (&["--to", "127.0.0.1:99999", "127.0.0.1:0"], &["--to", "port 99999 is not between"]),
+        (&["--to", "239.1.2.3:5000", "127.0.0.1:0"], &["--to", "multicast group", "mcast-send"]),
+        (&["--to", "::1:80", "[::1]:0"], &["--to", "goes in brackets"]),
         (&["--interval", "1s", "127.0.0.1:0"], &["--interval", "--stats"]),
         (&["--stats", "--interval", "0", "127.0.0.1:0"], &["--interval", "longer than 0"]),
         (&["--seq", "rtp", "127.0.0.1:0"], &["--seq", "--stats"]),
