@@ -327,7 +327,7 @@ pub(super) fn run(mut config: Serve) -> anyhow::Result<Status> {
     console.is_view = config.handling.relays();
     let loops = if config.threads > 1 { threads::of_serve(&config, shares) } else { Vec::new() };
     let mut session = StreamSession::serve(config, console, input, listeners)?;
-    session.limit_descriptors(limit);
+    session.limit_descriptors(limit, loops.len());
     if !loops.is_empty() {
         threads::start(&mut session, launch.pool(), loops)?;
     }

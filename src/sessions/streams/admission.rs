@@ -8,6 +8,8 @@ use crate::sockets::Endpoint;
 
 /// Descriptors that the clients do not get: ours, and those that it takes to start a child.
 const RESERVED: u64 = 20;
+/// Descriptors of one more loop: two of its poll, and what wakes it.
+const OF_LOOP: u64 = 3;
 /// Clients that are being sent a refusal at once. Others wait in the backlog.
 const TURNED_AWAY: usize = 64;
 
@@ -182,11 +184,18 @@ impl Admission {
         }
     }
 
-    /// Limits the clients to as many as can be served with `limit` descriptors, of which each
-    /// takes `each`. A client that takes one needs no limit: accepting fails by itself.
-    pub(crate) fn limit_descriptors(&mut self, limit: u64, each: usize, listeners: usize) {
+    /// Limits the clients to as many as can be served with `limit` descriptors beside these listeners and
+    /// other loops, of which each takes `each`. A client that takes one needs no limit: accepting fails by
+    /// itself.
+    pub(crate) fn limit_descriptors(
+        &mut self,
+        limit: u64,
+        each: usize,
+        (listeners, loops): (usize, usize),
+    ) {
         if each > 1 {
-            let left = limit.saturating_sub(RESERVED + listeners as u64);
+            let taken = listeners as u64 + OF_LOOP * loops as u64;
+            let left = limit.saturating_sub(RESERVED + taken);
             let clients = usize::try_from(left).unwrap_or(usize::MAX) / each;
             // With room for none the listener would serve nobody, though one may still find a
             // place.
@@ -279,18 +288,22 @@ mod tests {
     #[test]
     fn the_descriptors_limit_clients_that_take_several() {
         let mut admission = admission(None, None);
-        admission.limit_descriptors(40, 1, 1);
+        admission.limit_descriptors(40, 1, (1, 0));
         assert_eq!(admission.update(1000, false), None);
-        admission.limit_descriptors(40, 3, 1);
+        admission.limit_descriptors(40, 3, (1, 0));
         assert_eq!(admission.update(5, false), None);
         let change = admission.update(6, false);
         assert_eq!(change, Some(Change { accepting: false, exhausted: true }));
-        admission.limit_descriptors(10, 3, 1);
+        admission.limit_descriptors(10, 3, (1, 0));
         assert_eq!(admission.update(0, false).map(|change| change.accepting), Some(true));
+        // Each loop of --threads takes some before the first client comes.
+        admission.limit_descriptors(52, 3, (1, 4));
+        assert_eq!(admission.update(5, false), None);
+        assert_eq!(admission.update(6, false).map(|change| change.accepting), Some(false));
         // More clients than that are asked for, and never served: that is to be reported as well.
         for (max_clients, exhausted) in [(100, true), (6, false)] {
             let mut admission = self::admission(None, Some(max_clients));
-            admission.limit_descriptors(40, 3, 1);
+            admission.limit_descriptors(40, 3, (1, 0));
             let change = admission.update(6, false);
             assert_eq!(change, Some(Change { accepting: false, exhausted }), "{max_clients}");
         }

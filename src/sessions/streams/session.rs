@@ -148,11 +148,11 @@ impl StreamSession {
         children::exec(program, &ready::environment(reached))
     }
 
-    /// Sets how many descriptors this process may have, where that is known.
-    pub fn limit_descriptors(&mut self, limit: Option<u64>) {
+    /// Sets how many descriptors this process may have, where that is known, and how many other loops do.
+    pub fn limit_descriptors(&mut self, limit: Option<u64>, loops: usize) {
         let (each, listeners) = (self.streams.profile.descriptors, self.streams.listeners.len());
         if let Some(limit) = limit {
-            self.streams.admission.limit_descriptors(limit, each, listeners);
+            self.streams.admission.limit_descriptors(limit, each, (listeners, loops));
         }
     }
 

@@ -221,6 +221,25 @@ fn descriptors_that_run_out_are_reported_once() {
     }
 }
 
+/// What the loops themselves take is not there for clients: all are served, however few descriptors are
+/// left.
+#[test]
+fn a_relay_lets_in_no_client_that_its_loops_have_no_descriptors_for() {
+    let (_upstream, upstream) = wirecat(["echo", "--tcp", "127.0.0.1:0"]).serve();
+    let line =
+        format!("ulimit -n 40; exec \"$0\" tcp-serve --forward {upstream} --threads 4 127.0.0.1:0");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &line, crate::support::wirecat_path()]);
+    let (mut server, address) = crate::support::program(command).serve();
+    let clients: Vec<_> = (0..60).map(|_| connect(&address)).collect();
+    server.wait_for("cannot accept more than");
+    for client in clients {
+        assert_eq!(talk(&client, b"mine"), b"mine");
+    }
+    server.signal(libc::SIGTERM);
+    server.wait_open().code(0);
+}
+
 /// Each loop has a listener where nothing counts the clients, and the main loop has one where
 /// something does.
 #[test]
