@@ -11,10 +11,15 @@
 //! A pipe is filled only while it is empty. So `WouldBlock` of a fill always means the source, and one
 //! pipe serves all the links of a pool whose sinks keep up. One that is stuck keeps its own, up to
 //! [`HELD`] of them; links above that are copied.
+//!
+//! A pipe takes two descriptors, which are for connections first: whoever accepts a client counts on those
+//! that its upstream takes. None is opened among the last [`SPARED`] that the process may have, and once a
+//! channel gets one of those, what the pipes hold goes into queues, and all are closed.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use crate::sys::process::is_among_last;
 use crate::sys::splice::{open_pipe, splice};
 
 /// The size to ask for: the most that an unprivileged process gets (/proc/sys/fs/pipe-max-size).
@@ -25,6 +30,15 @@ const LEAST_SIZE: usize = 64 * 1024;
 const HELD: usize = 32;
 /// Empty pipes that are kept for the next link.
 const KEPT: usize = 4;
+
+/// Descriptors that no pipe takes: those of an upstream or a child that is being started, and a few clients
+/// accepted in the same turn.
+const SPARED: u64 = 16;
+
+/// Whether so few descriptors are left that pipes are not to have any, going by the newest one.
+pub(super) fn are_scarce(newest: BorrowedFd<'_>) -> bool {
+    is_among_last(newest, SPARED)
+}
 
 /// A pipe of the kernel of which this process has both ends.
 #[derive(Debug)]
@@ -39,6 +53,9 @@ pub(super) struct KernelPipe {
 impl KernelPipe {
     fn open() -> io::Result<Self> {
         let (reader, writer, size) = open_pipe(PIPE_SIZE, LEAST_SIZE)?;
+        if are_scarce(writer.as_fd()) {
+            return Err(rustix::io::Errno::MFILE.into());
+        }
         Ok(Self { reader, writer, size, len: 0 })
     }
 
@@ -110,6 +127,11 @@ impl KernelPipes {
         if self.links > 0 && self.free.len() < KEPT {
             self.free.push(pipe);
         }
+    }
+
+    /// Whether there are any.
+    pub(super) fn are_open(&self) -> bool {
+        self.held > 0 || !self.free.is_empty()
     }
 
     /// There is one more link.

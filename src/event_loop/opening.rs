@@ -9,6 +9,7 @@ use super::attempts::ConnectPolicy;
 use super::channel::Channel;
 use super::event::{Event, Handler};
 use super::id::Id;
+use super::kernel_pipe::are_scarce;
 use super::lifecycle::{ChannelPhase, Directions};
 use super::marks::Marks;
 use super::pool::{Pool, PoolSource};
@@ -204,8 +205,13 @@ impl Pool {
         let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id) else { return Ok(id) };
         let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
         let registered = channel.transport.register(&registration);
+        let is_last =
+            self.pipes.are_open() && channel.transport.descriptor().is_some_and(are_scarce);
         if let (Ok(_), Some(inbox)) = (&registered, &self.inbox) {
             inbox.open(id, None);
+        }
+        if is_last {
+            self.give_pipes_back();
         }
         match registered {
             Ok(Readiness::Evented) => Ok(id),

@@ -1,6 +1,6 @@
 //! The process as a whole: its limits and its terminal.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::OnceLock;
 
 use rustix::fs::{Mode, OFlags};
@@ -24,6 +24,13 @@ pub fn raise_descriptor_limit() -> Option<u64> {
         // Linux refuses any limit above fs.nr_open, even one that is in force already, with EPERM.
         Err(_) => limit.current,
     }
+}
+
+/// Whether a descriptor of this number is one of the last `last` that this process may have. The kernel
+/// gives each new one the lowest number that is free (open(2)), so all below it are in use.
+pub fn is_among_last(fd: BorrowedFd<'_>, last: u64) -> bool {
+    let number = u64::try_from(fd.as_raw_fd()).unwrap_or(0);
+    getrlimit(Resource::Nofile).current.is_some_and(|limit| number.saturating_add(last) >= limit)
 }
 
 /// Gives the limit back that the process was started with: a program that uses select(2), or that

@@ -281,6 +281,20 @@ impl Pool {
         }
     }
 
+    /// Closes all pipes, whose descriptors are needed. What they hold goes into the queues of their sinks.
+    #[cold]
+    pub(in crate::event_loop) fn give_pipes_back(&mut self) {
+        let ids: Vec<Id> = self.sources.ids().collect();
+        for id in ids {
+            if let Some(channel) = self.channel_mut(id) {
+                channel.spill();
+                self.reclaim_pipe(id);
+            }
+        }
+        self.pipes.shrink();
+        debug_assert!(!self.pipes.are_open(), "each pipe is that of a sink, or free");
+    }
+
     /// Takes a pipe back that a sink has emptied.
     pub(in crate::event_loop) fn reclaim_pipe(&mut self, id: Id) {
         let Some(channel) = self.channel_mut(id).filter(|channel| channel.marks.has(Marks::PIPED))

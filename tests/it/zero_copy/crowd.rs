@@ -8,9 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::MIB;
-use crate::support::data::{assert_same, noise};
+use crate::support::data::{PATHS, assert_same, noise};
 use crate::support::net::{accept, connect, listener, read_all, read_exactly};
-use crate::support::proc::{may_open, output};
+use crate::support::proc::{may_open, output, wait_until};
 use crate::support::{PATIENCE, program, skip, wirecat_path};
 
 /// Connections through the relay at once.
@@ -80,6 +80,47 @@ fn a_thousand_connections_share_the_pipes_of_a_user() {
     pass_pieces(moving);
     drop(pairs);
     relay.wait().code(0);
+}
+
+/// Pipes that are stuck give their descriptors to clients that come after them, who are all served, as
+/// without zero copy.
+#[test]
+fn pipes_take_no_descriptors_that_clients_need() {
+    const STUCK: usize = 20;
+    const LATE: usize = 29;
+    // With an odd number a client gets the last one, and its upstream none.
+    for (limit, path) in [(120, PATHS[0]), (121, PATHS[0]), (121, PATHS[1])] {
+        let (upstream, target) = listener();
+        let mut shell = Command::new("sh");
+        let line = format!("ulimit -n {limit}; exec \"$@\"");
+        shell.args(["-c", &line, "sh", wirecat_path(), "tcp-serve", "--forward", &target]);
+        shell.args(path).arg("127.0.0.1:0");
+        let (relay, address) = program(shell).serve();
+        let bytes = noise(LENGTH);
+        let join = || (connect(&address), accept(&upstream));
+        let stuck: Vec<_> = (0..STUCK).map(|_| join()).collect();
+        pass_pieces(&stuck);
+        thread::scope(|scope| {
+            for (mut client, _) in stuck.iter().map(|(client, far)| (client, far)) {
+                let bytes = &bytes;
+                scope.spawn(move || {
+                    client.write_all(bytes).expect("it is taken in the end");
+                    client.shutdown(Shutdown::Write).expect("it is open");
+                });
+            }
+            if path.is_empty() {
+                wait_until("the pipes are held", || pipes(relay.pid()) >= STUCK);
+            }
+            let late: Vec<_> = (0..LATE).map(|_| join()).collect();
+            pass_pieces(&late);
+            for (_, far) in &stuck {
+                assert_same(&read_all(far), &bytes);
+            }
+        });
+        relay.signal(libc::SIGTERM);
+        let ended = relay.wait();
+        assert!(!ended.stderr.contains("cannot connect"), "{}", ended.stderr);
+    }
 }
 
 /// Passes two pieces through each connection, one connection after the other.
