@@ -178,3 +178,41 @@ fn several_loops_show_what_passes() {
     server.signal(15);
     server.wait().code(0);
 }
+
+/// The events of a connection come in their order, also where stdout is behind: what has passed, its end,
+/// and that it is closed.
+#[test]
+fn what_passes_is_shown_before_its_end() {
+    let (upstream, target) = listener();
+    let args = ["tcp-serve", "--forward", &target, "--output", "json", "127.0.0.1:0"];
+    let (mut viewer, stdout) = crate::support::pipes::pipe().unwrap();
+    let (server, address) = wirecat(args).stdout(stdout).serve();
+    let (mut first, mut other) = through(&address, &upstream);
+    let (mut client, far) = through(&address, &upstream);
+    // The pipe is full, and so is what waits for it; half of what may wait to be shown does.
+    let count = rustix::pipe::fcntl_getpipe_size(&viewer).unwrap() + (256 << 10) + (512 << 10);
+    let writer =
+        thread::spawn(move || client.write_all(&vec![b'x'; count]).map(|()| client).unwrap());
+    read_exactly(&far, count);
+    let client = writer.join().unwrap();
+    first.write_all(b"question").unwrap();
+    first.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&other), b"question");
+    other.write_all(b"answer").unwrap();
+    drop(other);
+    assert_eq!(read_all(&first), b"answer");
+    drop((client, far, first));
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        viewer.read_to_string(&mut text).map(|_| text).unwrap()
+    });
+    server.signal(libc::SIGTERM);
+    server.wait().code(0);
+    let text = reader.join().unwrap();
+    let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let of_first: Vec<_> = events
+        .filter(|event| event["conn"] == 1)
+        .map(|event| event["event"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(of_first, ["accepted", "connected", "data", "eof", "data", "closed"]);
+}

@@ -77,6 +77,13 @@ impl Proxy {
         self.show_while(context, |console| !console.is_full());
     }
 
+    /// Shows all that has passed before the end of a connection is reported. The pool bounds how much that is.
+    fn show_before_end(&mut self, context: &mut Context<'_>, id: Id) {
+        if self.watched.contains(id) {
+            self.show_while(context, |_| true);
+        }
+    }
+
     /// Shows what has passed while the console is to have it.
     fn show_while(&mut self, context: &mut Context<'_>, goes_on: impl Fn(&Console) -> bool) {
         let Context { core, pool, .. } = context;
@@ -162,6 +169,7 @@ impl StreamService for Proxy {
 
     fn event(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
         if let Event::Eof { id } | Event::Closed { id, .. } = event {
+            self.show_before_end(context, *id);
             self.await_exit(context, *id);
         }
         match event {
@@ -199,10 +207,7 @@ impl StreamService for Proxy {
 
     /// The connection is gone, and its upstream is orphaned.
     fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
-        if self.watched.contains(id) {
-            self.show_while(context, |_| true);
-            self.watched.remove(id);
-        }
+        self.watched.remove(id);
         match &mut self.upstreams {
             Upstreams::Forward(dialer) => dialer.drop_one(context.pool, id),
             Upstreams::Exec(children) => children.client_closed(id, end),
