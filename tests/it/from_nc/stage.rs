@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
+use crate::support::peers::is_bindable;
 use crate::support::{PATIENCE, Program, Running, program, wirecat_path};
 
 /// The first port of the next stage.
@@ -47,6 +48,10 @@ impl Stage {
             (first + 1..first + 3).all(is_unused).then_some(claim)
         });
         let stage = Self { command: String::new(), directory, claim: claim.expect("free ports") };
+        // Of the sockets that have looked, a child that another test is starting may have a copy.
+        for port in [stage.port(), stage.port() + 1] {
+            patiently(|| is_bindable(Ipv4Addr::UNSPECIFIED, port).then_some(()));
+        }
         let socket = stage.path("s").display().to_string();
         let command = command
             .replace("9000", &stage.port().to_string())

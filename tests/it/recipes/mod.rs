@@ -24,6 +24,7 @@ use tempfile::TempDir;
 
 use crate::support::data::noise;
 use crate::support::net::{accept, connect, read_all, read_exactly, read_what_comes};
+use crate::support::peers::is_bindable;
 use crate::support::unix;
 use crate::support::{PATIENCE, Program, Running, program, skip, wirecat_path};
 
@@ -90,7 +91,9 @@ fn first_port() -> u16 {
         // Below the ports that Linux gives to whoever asks for any.
         let claim = (20_000..26_000).step_by(usize::from(PORTS)).find_map(|first| {
             let claim = bind(first)?;
-            (first + 1..first + PORTS).all(|port| bind(port).is_some()).then_some((claim, first))
+            let are_free =
+                (first + 1..first + PORTS).all(|port| is_bindable(Ipv4Addr::LOCALHOST, port));
+            are_free.then_some((claim, first))
         });
         claim.expect("free ports")
     });

@@ -89,6 +89,15 @@ pub(crate) fn installed(program: &str) -> bool {
     std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
+/// Whether a port can be bound as servers do, with `SO_REUSEADDR`. Nobody listens on it meanwhile: a child that
+/// another test is starting has a copy of the socket until its exec, and that may not be in the way of a server.
+pub(crate) fn is_bindable(address: Ipv4Addr, port: u16) -> bool {
+    Socket::new(Domain::IPV4, Type::STREAM, None).is_ok_and(|socket| {
+        let address = SocketAddrV4::new(address, port).into();
+        socket.set_reuse_address(true).and_then(|()| socket.bind(&address)).is_ok()
+    })
+}
+
 /// A port of 127.0.0.1 that the operating system gives nobody else, for a tool that cannot ask
 /// for a free one itself.
 pub(crate) struct Reserved {
