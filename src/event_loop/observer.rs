@@ -8,6 +8,9 @@
 //! nothing waits ─────────────> Event::Observed ────────────────────────> nothing waits
 //!                                  └── FULL bytes wait: the pool reads nothing ──┘
 //! ```
+//!
+//! A handler that takes more than it has room for holds the pool ([`Pool::hold_observed`]), which reads
+//! nothing meanwhile either.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -67,6 +70,8 @@ pub(super) struct PoolObserver {
     observer: Option<Observer>,
     /// What was seen is not taken, and so nothing is read.
     pub(super) is_full: bool,
+    /// What was taken has no room yet.
+    is_held: bool,
 }
 
 /// A stream's transport, observed.
@@ -118,13 +123,18 @@ impl Pool {
         Some(observed)
     }
 
+    /// Whether what was taken has no room where it goes: nothing is read until it has.
+    pub fn hold_observed(&mut self, is_held: bool) {
+        self.recording.observed.is_held = is_held;
+    }
+
     /// Nobody takes what passes any more.
     pub fn end_observing(&mut self) {
         if let Some(observer) = self.recording.observed.observer.take() {
             // The transports keep their clones, and go on without.
             *observer.lock() = Seen { is_over: true, ..Seen::default() };
         }
-        self.recording.observed.is_full = false;
+        (self.recording.observed.is_full, self.recording.observed.is_held) = (false, false);
     }
 
     /// Notifies the handler that bytes have passed, and looks whether it takes them.
@@ -135,8 +145,8 @@ impl Pool {
         }
         // The handler has taken some of it by now, which is why the lock is not held above.
         let waiting = observer.lock().waiting;
-        self.recording.observed.is_full =
-            waiting >= if self.recording.observed.is_full { FULL / 4 } else { FULL };
+        let most = if self.recording.observed.is_full { FULL / 4 } else { FULL };
+        self.recording.observed.is_full = waiting >= most || self.recording.observed.is_held;
     }
 }
 

@@ -58,13 +58,7 @@ fn a_thousand_connections_share_the_pipes_of_a_user() {
     let (stuck, moving) = pairs.split_at(STUCK);
     let bytes = noise(LENGTH);
     thread::scope(|scope| {
-        for (mut client, _) in stuck.iter().map(|(client, far)| (client, far)) {
-            let bytes = &bytes;
-            scope.spawn(move || {
-                client.write_all(bytes).expect("it is taken in the end");
-                client.shutdown(Shutdown::Write).expect("it is open");
-            });
-        }
+        send_all(scope, stuck, &bytes);
         let until = Instant::now() + PATIENCE;
         while pipes(relay.pid()) < MOST / 2 {
             assert!(Instant::now() < until, "{} pipes", pipes(relay.pid()));
@@ -101,13 +95,7 @@ fn pipes_take_no_descriptors_that_clients_need() {
         let stuck: Vec<_> = (0..STUCK).map(|_| join()).collect();
         pass_pieces(&stuck);
         thread::scope(|scope| {
-            for (mut client, _) in stuck.iter().map(|(client, far)| (client, far)) {
-                let bytes = &bytes;
-                scope.spawn(move || {
-                    client.write_all(bytes).expect("it is taken in the end");
-                    client.shutdown(Shutdown::Write).expect("it is open");
-                });
-            }
+            send_all(scope, &stuck, &bytes);
             if path.is_empty() {
                 wait_until("the pipes are held", || pipes(relay.pid()) >= STUCK);
             }
@@ -120,6 +108,20 @@ fn pipes_take_no_descriptors_that_clients_need() {
         relay.signal(libc::SIGTERM);
         let ended = relay.wait();
         assert!(!ended.stderr.contains("cannot connect"), "{}", ended.stderr);
+    }
+}
+
+/// Sends the bytes and FIN on each connection at once; those that are stuck take them in the end.
+fn send_all<'scope, 'env>(
+    scope: &'scope thread::Scope<'scope, 'env>,
+    stuck: &'env [(TcpStream, TcpStream)],
+    bytes: &'env [u8],
+) {
+    for (mut client, _) in stuck.iter().map(|(client, far)| (client, far)) {
+        scope.spawn(move || {
+            client.write_all(bytes).expect("it is taken in the end");
+            client.shutdown(Shutdown::Write).expect("it is open");
+        });
     }
 }
 

@@ -77,10 +77,12 @@ impl Proxy {
         self.show_while(context, |console| !console.is_full());
     }
 
-    /// Shows all that has passed before the end of a connection is reported. The pool bounds how much that is.
+    /// Shows all that has passed before the end of a connection is reported. Where the console has no room
+    /// for it, nothing more passes until it has: what is shown so is bounded by what the pool lets wait.
     fn show_before_end(&mut self, context: &mut Context<'_>, id: Id) {
         if self.watched.contains(id) {
             self.show_while(context, |_| true);
+            context.pool.hold_observed(context.core.console.is_full());
         }
     }
 
@@ -200,6 +202,10 @@ impl StreamService for Proxy {
     }
 
     fn resume(&mut self, context: &mut Context<'_>) {
+        // Also where all that were watched are gone: what was shown of them holds all others back.
+        if !context.core.console.is_full() {
+            context.pool.hold_observed(false);
+        }
         if !self.watched.is_empty() {
             self.show_passing(context);
         }
