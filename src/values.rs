@@ -64,7 +64,9 @@ pub fn parse_mode(text: &str) -> Result<u32, String> {
     let is_octal = !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
     match u32::from_str_radix(text, 8) {
         Ok(mode) if is_octal && mode <= 0o777 => Ok(mode),
-        _ => Err(format!("{text:?} is not a mode: write it in octal, as 0600 or 0660")),
+        _ => {
+            Err(format!("{text:?} is not a mode: write it in octal, as 0600 or 0660, at most 0777"))
+        }
     }
 }
 

@@ -196,9 +196,9 @@ fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
         identity: (!args.headless).then(|| identity(args)),
         admission: AdmissionRules {
             access: args.access.access(),
-            conns: None,
             max_clients: args.max_clients.map(as_usize),
             max_per_address: args.max_per_address.map(as_usize),
+            ..AdmissionRules::default()
         },
         queue: as_usize(args.queue.unwrap_or(QUEUE)),
         pace: pace(args.flood_limit)?,

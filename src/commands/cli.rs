@@ -14,7 +14,7 @@ use super::help::{self, Size};
 use super::help_text::{self, EXAMPLES, EXIT_STATUS};
 use super::mcast_join::McastJoinArgs;
 use super::mcast_send::McastSendArgs;
-use super::reading;
+use super::reading::{self, InputFile};
 use super::rules;
 use super::tcp_connect::ConnectArgs;
 use super::tcp_serve::ServeArgs;
@@ -207,9 +207,9 @@ impl Parsed {
         Some(args::report(&self.cli.report, after, run))
     }
 
-    /// The files that it reads before it begins, and that may have no end.
-    pub(super) fn endless_files(&self) -> Vec<String> {
-        self.typed().map(|(_, typed)| reading::endless_files(typed)).unwrap_or_default()
+    /// The files that it reads before it begins.
+    pub(super) fn input_files(&self) -> Vec<InputFile> {
+        self.typed().map(|(_, typed)| reading::input_files(typed)).unwrap_or_default()
     }
 
     /// Whether this command line can report an event.

@@ -58,10 +58,11 @@ pub fn run(parsed: &Parsed) -> Status {
     let (Some((_, args)), Some(settings)) = (command.shared(), parsed.settings()) else {
         return print(command);
     };
-    let ready = parsed.check().map_err(Into::into).and_then(|()| {
-        reading::watched(&parsed.endless_files(), &settings, args, || {
-            configure(command, settings.clone())
-        })
+    let files = parsed.input_files();
+    let checked = parsed.check().and_then(|()| outputs::check_input_files(args, &files));
+    let ready = checked.map_err(Into::into).and_then(|()| {
+        let configure = || configure(command, settings.clone());
+        reading::watched(&reading::endless(&files), &settings, args, configure)
     });
     match ready.and_then(|run| run()) {
         Ok(status) => status,

@@ -1,5 +1,5 @@
 //! No two outputs of a run are one file: each would write over the other from a place of its own, and the
-//! port file takes the place of a file under its name. Nor is one of them what stdin reads.
+//! port file takes the place of a file under its name. Nor is one of them what stdin or an option reads.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -7,9 +7,12 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use super::args::RunArgs;
+use super::reading::InputFile;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::sessions::config::Common;
+use crate::sessions::recorder::RecordTarget;
 #[cfg(feature = "tls")]
 use crate::sockets::tls::KeyLogFile;
 use crate::sys::fd;
@@ -38,6 +41,20 @@ pub(super) fn check_outputs(common: &Common) -> Result<(), Failure> {
     let ports = &common.helpers.readiness;
     let ports = ports.port_file.as_deref().filter(|_| !ports.use_stdout());
     add(&mut known, ports.and_then(|file| named("--port-file", file)), false)
+}
+
+/// Checks that a run writes to no file that it reads first. By the time that [`check_outputs`] looks, what was
+/// to be read is read.
+///
+/// # Errors
+/// `Status::Usage`: it does.
+#[cold]
+pub(super) fn check_input_files(args: &RunArgs, files: &[InputFile]) -> Result<(), Failure> {
+    let read = files.iter().filter_map(|file| named(&file.option, &file.path));
+    let mut known: Vec<Named> = read.collect();
+    let record = args.record.as_deref().map(RecordTarget::new);
+    add(&mut known, record.and_then(|target| named("--record", &target.file)), false)?;
+    add(&mut known, args.port_file.as_deref().and_then(|file| named("--port-file", file)), false)
 }
 
 /// Checks that a file which is a descriptor, such as `/dev/fd/3`, is one that this process was given: the

@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -36,21 +36,41 @@ const TEXTS: [&str; 6] = ["greet", "prefix", "quit_word", "reply", "send", "stop
 const FILES: [&str; 6] =
     ["replay", "tls_ca", "tls_cert", "tls_client_ca", "tls_key", "via_password_file"];
 
-/// The names of the files that a command reads first and that may have no end: all but regular ones.
-pub(super) fn endless_files(typed: &ArgMatches) -> Vec<String> {
-    let values = |id: &'static str| typed.try_get_raw(id).ok().flatten().into_iter().flatten();
+/// A file that a command reads first.
+pub(super) struct InputFile {
+    /// What names it: `--send`.
+    pub(super) option: String,
+    /// The file, or `-`.
+    pub(super) path: PathBuf,
+}
+
+/// The files that a command reads first.
+pub(super) fn input_files(typed: &ArgMatches) -> Vec<InputFile> {
+    let values = |id: &'static str| {
+        let values = typed.try_get_raw(id).ok().flatten().into_iter().flatten();
+        values.map(move |value| (format!("--{}", id.replace('_', "-")), value))
+    };
     let texts = TEXTS.into_iter().flat_map(values);
-    let texts = texts.filter_map(|text| text.as_bytes().strip_prefix(b"@").map(OsStr::from_bytes));
+    let texts = texts.filter_map(|(option, text)| {
+        Some((option, OsStr::from_bytes(text.as_bytes().strip_prefix(b"@")?)))
+    });
     let trusted = trusted(typed);
-    let files = texts.chain(FILES.into_iter().flat_map(values)).chain(trusted.as_deref());
-    let is_endless = |name: &&OsStr| {
-        *name == "-" || Path::new(name).metadata().is_ok_and(|found| !found.is_file())
+    let trusted = trusted.as_deref().map(|file| ("SSL_CERT_FILE".to_owned(), file));
+    let all = texts.chain(FILES.into_iter().flat_map(values)).chain(trusted);
+    all.map(|(option, file)| InputFile { option, path: file.into() }).collect()
+}
+
+/// The names of those that may have no end: all but regular ones.
+pub(super) fn endless(files: &[InputFile]) -> Vec<String> {
+    let is_stdin = |path: &Path| path.as_os_str() == "-";
+    let paths = files.iter().map(|file| file.path.as_path());
+    let paths =
+        paths.filter(|path| is_stdin(path) || path.metadata().is_ok_and(|found| !found.is_file()));
+    let title = |path: &Path| match is_stdin(path) {
+        true => "stdin".to_owned(),
+        false => path.display().to_string(),
     };
-    let title = |name: &OsStr| match name.to_string_lossy() {
-        name if name == "-" => "stdin".to_owned(),
-        name => name.into_owned(),
-    };
-    let mut titles: Vec<String> = files.filter(is_endless).map(title).collect();
+    let mut titles: Vec<String> = paths.map(title).collect();
     titles.dedup();
     titles
 }

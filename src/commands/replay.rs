@@ -3,12 +3,10 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{ReplayArgs, RunArgs};
+use super::args::ReplayArgs;
 use super::launch::Launch;
-use super::rules::refuse;
 use super::udp_listen;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
@@ -18,7 +16,6 @@ use crate::report::transcript;
 use crate::sessions::DataTo;
 use crate::sessions::config::{Replay, UdpListen};
 use crate::sessions::datagrams::{DatagramSession, ReplayService};
-use crate::sessions::recorder::RecordTarget;
 
 /// The first bytes of pcapng (the type of its section header block).
 const PCAPNG: &[u8] = b"\n\r\r\n";
@@ -27,25 +24,20 @@ const PCAPNG: &[u8] = b"\n\r\r\n";
 ///
 /// # Errors
 /// The file cannot be read, is no transcript, or has no such conversation.
-pub(super) fn streams(
-    args: &ReplayArgs,
-    run: &RunArgs,
-    role: Role,
-) -> Result<Option<Replay>, Failure> {
-    load(args, run, "stream", |recording| recording.streams(role))
+pub(super) fn streams(args: &ReplayArgs, role: Role) -> Result<Option<Replay>, Failure> {
+    load(args, "stream", |recording| recording.streams(role))
 }
 
 /// A listener's side of the recorded datagrams.
 ///
 /// # Errors
 /// As those of [`streams`].
-pub(super) fn datagrams(args: &ReplayArgs, run: &RunArgs) -> Result<Option<Replay>, Failure> {
-    load(args, run, "datagram", Recording::datagrams)
+pub(super) fn datagrams(args: &ReplayArgs) -> Result<Option<Replay>, Failure> {
+    load(args, "datagram", Recording::datagrams)
 }
 
 fn load(
     args: &ReplayArgs,
-    run: &RunArgs,
     what: &str,
     choose: impl FnOnce(&Recording) -> Vec<Script>,
 ) -> Result<Option<Replay>, Failure> {
@@ -58,10 +50,6 @@ fn load(
         false => File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
     };
     read.map_err(|error| Failure::io(Status::Local, "read", name.as_str(), &error))?;
-    let record = run.record.as_deref().map(RecordTarget::new);
-    if record.is_some_and(|record| is_same(&record.file, path)) {
-        return Err(refuse("--record", "it would overwrite the recording that is replayed"));
-    }
     let wrong = |cause: String| Failure::new(Status::Usage, Kind::Usage, "replay", &*name, cause);
     if bytes.starts_with(PCAPNG) {
         let cause = "it is pcapng, which does not say what was sent by whom in answer to what";
@@ -73,12 +61,6 @@ fn load(
         return Err(wrong(format!("there is no {what} in it")));
     }
     Ok(Some(Replay { scripts, timing: args.replay_timing }))
-}
-
-/// Whether two names are of one file that is there.
-fn is_same(one: &Path, other: &Path) -> bool {
-    // A record that is not there yet has no canonical name, and is not this file.
-    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 pub(super) fn listen(config: &UdpListen, replay: &Replay) -> anyhow::Result<Status> {

@@ -156,7 +156,7 @@ pub(super) fn config(args: &ConnectArgs, mut report: Settings) -> Result<Connect
         dialing: Dialing { reconnect: args.reconnect, settle: args.settle.unwrap_or(settle) },
         probe: args.probe,
         exec: args.exec.as_deref().map(|command| program(command, args.sh)).transpose()?,
-        replay: replay::streams(&args.replay, &stream.run, Role::Connected)?,
+        replay: replay::streams(&args.replay, Role::Connected)?,
     })
 }
 

@@ -213,11 +213,12 @@ pub(super) fn config(args: &ServeArgs, mut report: Settings) -> Result<Serve, Fa
         addresses,
         admission: AdmissionRules {
             access: args.access.access(),
+            ip_only: args.accept_proxy,
             conns: if args.once { Some(1) } else { args.conns },
             max_clients: args.max_clients.map(as_usize),
             max_per_address: args.max_per_address.map(as_usize),
         },
-        replay: replay::streams(&args.replay, &args.stream.run, Role::Accepted)?,
+        replay: replay::streams(&args.replay, Role::Accepted)?,
         greet: greeting(args)?,
         backlog: Backlog {
             queue: as_usize(args.queue.unwrap_or(queue)),

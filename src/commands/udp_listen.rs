@@ -96,7 +96,7 @@ pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen
     let mut net = args.listener.run.net(args.family.family())?;
     args.listen.apply(&mut net);
     let source = datagram_input(&args.input)?;
-    let replay = replay::datagrams(&args.replay, &args.listener.run)?;
+    let replay = replay::datagrams(&args.replay)?;
     let exec =
         args.exec.as_deref().map(|command| peer_command(args, command, &source)).transpose()?;
     let is_read = replay.is_none() && exec.is_none();

@@ -107,6 +107,36 @@ fn no_two_outputs_are_one_file() {
     }
 }
 
+/// What a run reads first is not written over by what it writes, under whatever name.
+#[test]
+fn no_output_is_a_file_that_is_read() {
+    let directory = crate::support::tempdir().expect("a directory");
+    let directory = directory.path();
+    for (options, words) in [
+        ("--send @log --record log", "--record log: --send log is the same file"),
+        ("--greet @log --record pcapng:./log", "--record ./log: --greet log is the same file"),
+        ("--reply @log --port-file log", "--port-file log: --reply log is the same file"),
+        ("--replay log --record link", "--record link: --replay log is the same file"),
+        #[cfg(feature = "tls")]
+        (
+            "--tls-cert log --tls-key log --record log",
+            "--record log: --tls-cert log is the same file",
+        ),
+        #[cfg(feature = "tls")]
+        (
+            "--tls-self-signed --tls-client-ca log --port-file link",
+            "--port-file link: --tls-client-ca log is the same file",
+        ),
+    ] {
+        fs::write(directory.join("log"), "precious\n").expect("a file");
+        let _ = std::os::unix::fs::symlink("log", directory.join("link"));
+        let command = format!("exec \"$0\" tcp-serve 127.0.0.1:0 -w 9 {options}");
+        line(directory, &command).code(2).says(words);
+        let log = fs::read_to_string(directory.join("log")).expect("a file");
+        assert_eq!(log, "precious\n", "{options}");
+    }
+}
+
 /// A device takes what one likes, and one small write does not disturb a pipe.
 #[test]
 fn outputs_may_share_what_takes_both() {

@@ -4,7 +4,7 @@ mod crowd;
 mod nginx;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -38,17 +38,13 @@ fn named(events: &[Value], name: &str) -> Vec<Value> {
 
 /// Sends these bytes in pieces of `size`, ends the stream, and returns what comes.
 fn ask(address: &str, bytes: &[u8], size: usize) -> Vec<u8> {
-    read_all(&say(address, bytes, size))
-}
-
-fn say(address: &str, bytes: &[u8], size: usize) -> TcpStream {
     let mut client = connect(address);
     client.set_nodelay(true).unwrap();
     for piece in bytes.chunks(size) {
         client.write_all(piece).unwrap();
     }
     client.shutdown(Shutdown::Write).unwrap();
-    client
+    read_all(&client)
 }
 
 fn v2(family: u8, addresses: &[u8]) -> Vec<u8> {
@@ -154,6 +150,13 @@ fn lists_hold_for_the_clients_of_a_proxy_that_comes_by_a_unix_socket() {
         // An end, or a reset where its byte was left unread.
         assert!(matches!(refused.read(&mut [0; 1]), Ok(0) | Err(_)), "{last}");
     }
+    // An allow list of networks refuses all others, those without an address among them.
+    let ends = [&b"/run/client.sock"[..], &[0; 92], b"/run/server.sock", &[0; 92]].concat();
+    for header in [v2(0x31, &ends), b"PROXY UNKNOWN\r\n".to_vec()] {
+        let mut refused = unix::connect(&path);
+        refused.write_all(&header).unwrap();
+        assert!(matches!(refused.read(&mut [0; 1]), Ok(0) | Err(_)), "{}", header.escape_ascii());
+    }
     drop(first);
     assert_eq!(named(&stop(server).events(), "accepted").len(), 1);
 }
@@ -165,7 +168,10 @@ fn lists_files_and_commands_are_about_the_named_client() {
         serve(&format!("--deny 192.0.2.0/24 --save {}", directory.path().display()));
     let header = |last| format!("PROXY TCP4 {last} 10.0.0.1 7 80\r\nx").into_bytes();
     ask(&address, &header("10.1.2.3"), 1000);
-    until_reset(&say(&address, &header("192.0.2.9"), 1000));
+    // It does not end what it sends: a socket that is reset by then cannot.
+    let mut denied = connect(&address);
+    denied.write_all(&header("192.0.2.9")).unwrap();
+    assert_eq!(until_reset(&denied), b"");
     let events = stop(server).events();
     assert_eq!(named(&events, "accepted").len(), 1);
     let refused = &named(&events, "closed")[..];

@@ -75,6 +75,9 @@ struct AcceptTroubles {
 pub struct AdmissionRules {
     /// `--allow` and `--deny`.
     pub access: Access,
+    /// Whether an allow list refuses clients without an IP address too: proxies name clients of any kind
+    /// (`--accept-proxy`). Those of a unix listener itself are in the hands of its file's mode.
+    pub ip_only: bool,
     /// `--conns`: how many connections to take in all.
     pub conns: Option<u64>,
     /// `--max-clients`: how many may be open at once.
@@ -205,7 +208,11 @@ impl Admission {
 
     /// Whether a client may come in. One without an IP address is on no list.
     pub(crate) fn admits(&self, peer: &Endpoint) -> bool {
-        peer.ip().is_none_or(|ip| self.rules.access.admits(ip))
+        let AdmissionRules { access, ip_only, .. } = &self.rules;
+        match peer.ip() {
+            Some(ip) => access.admits(ip),
+            None => !ip_only || access.allow.is_empty(),
+        }
     }
 
     /// Whether `connections` are all that `--conns` allows.

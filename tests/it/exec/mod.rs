@@ -19,7 +19,7 @@ use crate::support::net::{
     read_what_comes, reset, wait_for_delivery,
 };
 use crate::support::peers::{Peer, Role};
-use crate::support::proc::wait_until;
+use crate::support::proc::{unshared, wait_until};
 use crate::support::{PATIENCE, Running, proc, program, skip, wirecat, wirecat_path};
 
 /// Says FIN by the socket that is stdin, which no redirection of a shell does.
@@ -236,8 +236,9 @@ fn ends_are_reported() {
 fn a_command_that_cannot_start_costs_its_client_only() {
     let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("command");
+    // What a child of another test has open for writing cannot be run (ETXTBSY, execve(2)).
     let make = || {
-        std::fs::write(&path, "#!/bin/sh\necho here\n").unwrap();
+        unshared(|| std::fs::write(&path, "#!/bin/sh\necho here\n")).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&path, mode).unwrap();
     };

@@ -25,6 +25,7 @@ use tempfile::TempDir;
 use crate::support::data::noise;
 use crate::support::net::{accept, connect, read_all, read_exactly, read_what_comes};
 use crate::support::peers::is_bindable;
+use crate::support::proc::unshared;
 use crate::support::unix;
 use crate::support::{PATIENCE, Program, Running, program, skip, wirecat_path};
 
@@ -157,11 +158,14 @@ impl Kitchen {
         self.0.path().join(name)
     }
 
-    /// Puts a program there.
+    /// Puts a program there. What a child of another test has open for writing cannot be run (ETXTBSY,
+    /// execve(2)).
     fn script(&self, name: &str, text: &str) {
-        let mut options = File::options();
-        let file = options.write(true).create_new(true).mode(0o755).open(self.path(name));
-        write!(file.expect("a new file"), "#!/bin/bash\n{text}\n").expect("it is written");
+        unshared(|| {
+            let mut options = File::options();
+            let file = options.write(true).create_new(true).mode(0o755).open(self.path(name));
+            write!(file.expect("a new file"), "#!/bin/bash\n{text}\n").expect("it is written");
+        });
     }
 
     /// The recipe with these words, as a shell runs it.

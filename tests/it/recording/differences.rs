@@ -158,7 +158,7 @@ fn options_that_a_recording_decides_are_refused() {
         }
     }
     let ended = wirecat(["tcp-serve", "--replay", &file, "--record", &file, "0"]).run().code(2);
-    ended.says("cannot use --record: it would overwrite the recording that is replayed");
+    ended.says(&format!("cannot use --record {file}: --replay {file} is the same file"));
     assert_eq!(place.text("ask"), ASK);
     wirecat(["tcp-serve", "--replay-timing", "0"]).run().code(2).says("it needs --replay");
 }
