@@ -184,7 +184,7 @@ pub enum Event<'a> {
         /// The timer.
         key: TimerKey,
     },
-    /// A letter from another thread.
+    /// A message from another thread.
     Mail(Mail),
     /// A signal reached the process.
     Signal(Signal),

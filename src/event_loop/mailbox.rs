@@ -1,6 +1,6 @@
 //! The mailbox: how other threads reach the loop.
 //!
-//! A sender may be cloned and moved anywhere; a letter wakes the loop if it sleeps. The first letter
+//! A sender may be cloned and moved anywhere; a message wakes the loop if it sleeps. The first message
 //! since the loop has looked wakes it, and those behind cost no system call.
 
 use std::any::Any;
@@ -14,9 +14,9 @@ use mio::{Registry, Waker};
 
 use super::WAKE;
 use super::id::Id;
-use super::lanes::SenderError;
 use super::lookups::Query;
 use super::pool::Pool;
+use super::staging::SenderError;
 use crate::error::Failure;
 
 /// What other threads send to the loop.
@@ -32,7 +32,7 @@ pub enum Mail {
 const CALLS: usize = 1024;
 
 /// What travels: mail for the handler, and readiness for the pool itself.
-pub(super) enum Letter {
+pub(super) enum MailboxMessage {
     ForHandler(Mail),
     /// Work that another thread wants done in the loop.
     Job(Job),
@@ -64,25 +64,25 @@ impl Job {
 /// The sending end; cheap to clone.
 #[derive(Clone)]
 pub struct Mailbox {
-    sender: mpsc::Sender<Letter>,
+    sender: mpsc::Sender<MailboxMessage>,
     waker: Arc<Waker>,
-    /// A letter has come since the loop began to look: it is woken, or about to be.
+    /// A message has come since the loop began to look: it is woken, or about to be.
     is_due: Arc<AtomicBool>,
     /// How many jobs wait.
     jobs: Arc<AtomicUsize>,
 }
 
 impl Mailbox {
-    pub(super) fn open(registry: &Registry) -> io::Result<(Self, Receiver<Letter>)> {
+    pub(super) fn open(registry: &Registry) -> io::Result<(Self, Receiver<MailboxMessage>)> {
         let (sender, receiver) = channel();
         let waker = Arc::new(Waker::new(registry, WAKE)?);
         Ok((Self { sender, waker, is_due: Arc::default(), jobs: Arc::default() }, receiver))
     }
 
-    /// Sends a letter to the handler, in the order of this thread. A loop that is gone needs no
-    /// letters. Any number of letters wait: whoever sends many keeps count of them.
+    /// Sends a message to the handler, in the order of this thread. A loop that is gone needs no
+    /// messages. Any number of messages wait: whoever sends many keeps count of them.
     pub fn send(&self, mail: Mail) {
-        let _ = self.post(Letter::ForHandler(mail));
+        let _ = self.post(MailboxMessage::ForHandler(mail));
     }
 
     /// Has the loop do something with its pool, in its next turn. Up to 1,024 calls wait; each has to
@@ -108,11 +108,11 @@ impl Mailbox {
         if waiting >= CALLS {
             return Err(SenderError::Full);
         }
-        self.post(Letter::Job(Job { work: Box::new(work), _place: place }))
+        self.post(MailboxMessage::Job(Job { work: Box::new(work), _place: place }))
     }
 
     pub(super) fn ready(&self, id: Id) {
-        let _ = self.post(Letter::Ready(id));
+        let _ = self.post(MailboxMessage::Ready(id));
     }
 
     /// What wakes the loop.
@@ -120,22 +120,22 @@ impl Mailbox {
         self.waker.clone()
     }
 
-    fn post(&self, letter: Letter) -> Result<(), SenderError> {
-        // The letter before the flag, and the flag before the wake. Each change of the flag reads and
+    fn post(&self, message: MailboxMessage) -> Result<(), SenderError> {
+        // The message before the flag, and the flag before the wake. Each change of the flag reads and
         // writes in one, so that they have one order, in which every later one sees what came before
         // an earlier one. If this one finds it unset, it wakes. If it finds it set, whoever set it
         // wakes the loop, or has done so, and the loop has not unset it since; when it does, it sees
-        // this letter.
-        self.sender.send(letter).map_err(|_| SenderError::Gone)?;
+        // this message.
+        self.sender.send(message).map_err(|_| SenderError::Gone)?;
         if !self.is_due.swap(true, Ordering::AcqRel) && self.waker.wake().is_err() {
             // mio itself makes room in the counter of the eventfd. After any other error the next
-            // letter has to try again.
+            // message has to try again.
             self.is_due.store(false, Ordering::Release);
         }
         Ok(())
     }
 
-    /// The loop is awake and looks at the letters after this call: the next one wakes it again.
+    /// The loop is awake and looks at the messages after this call: the next one wakes it again.
     pub(super) fn begin_to_look(&self) {
         self.is_due.swap(false, Ordering::AcqRel);
     }
@@ -168,13 +168,13 @@ mod tests {
             assert!(!is_due.load(Ordering::Relaxed), "before round {round}");
             for number in 0..100 {
                 mailbox.send(Mail::Posted(Box::new(number)));
-                assert!(is_due.load(Ordering::Relaxed), "letter {number} of round {round}");
+                assert!(is_due.load(Ordering::Relaxed), "message {number} of round {round}");
             }
             let mut count = 0;
             let mut take = |_: &mut Pool, event: Event<'_>| {
                 if matches!(event, Event::Mail(_)) {
                     count += 1;
-                    // A letter of the loop to itself is for the next turn.
+                    // A message of the loop to itself is for the next turn.
                     if count == 1 {
                         mailbox.send(Mail::Posted(Box::new("one more")));
                     }
@@ -186,20 +186,20 @@ mod tests {
         }
     }
 
-    /// Each thread waits for an answer before its next letter, so that the loop sleeps again and again;
+    /// Each thread waits for an answer before its next message, so that the loop sleeps again and again;
     /// it has no timer, and a wake that is lost leaves all threads without an answer.
     #[test]
     fn no_letter_of_many_threads_is_left() {
         const THREADS: usize = 8;
-        const LETTERS: usize = 3000;
+        const MESSAGES: usize = 3000;
         let mut event_loop = EventLoop::new().unwrap();
         let senders = (0..THREADS).map(|thread| {
             let mailbox = event_loop.pool().mailbox();
             thread::spawn(move || {
                 let (answer, answers) = mpsc::sync_channel::<()>(2);
-                for letter in 0..LETTERS {
+                for message in 0..MESSAGES {
                     // Some come in pairs.
-                    let count = 1 + (letter + thread) % 2;
+                    let count = 1 + (message + thread) % 2;
                     for _ in 0..count {
                         mailbox.send(Mail::Posted(Box::new(answer.clone())));
                     }
@@ -214,11 +214,11 @@ mod tests {
         let all = thread::spawn(move || {
             let outcomes: Vec<_> = senders.into_iter().map(thread::JoinHandle::join).collect();
             mailbox.call(Pool::stop).unwrap();
-            assert!(outcomes.iter().all(Result::is_ok), "a letter had no answer");
+            assert!(outcomes.iter().all(Result::is_ok), "a message had no answer");
         });
         let mut answer = |_: &mut Pool, event: Event<'_>| {
-            if let Event::Mail(Mail::Posted(letter)) = event {
-                letter.downcast::<SyncSender<()>>().unwrap().send(()).unwrap();
+            if let Event::Mail(Mail::Posted(message)) = event {
+                message.downcast::<SyncSender<()>>().unwrap().send(()).unwrap();
             }
         };
         event_loop.run(&mut answer).unwrap();

@@ -30,7 +30,6 @@ mod id;
 mod inspect;
 mod intake;
 mod kernel_pipe;
-mod lanes;
 mod latch;
 mod lifecycle;
 mod link;
@@ -46,6 +45,7 @@ mod read_buffer;
 mod recorder;
 mod sender;
 mod signals;
+mod staging;
 pub mod stdio;
 mod stopping;
 mod stream_transport;
@@ -80,7 +80,6 @@ pub use event::{End, Event, Handler, SendOutcome, Traffic};
 pub use handover::Detached;
 pub use handshake::TransportLayer;
 pub use id::{Id, IdMap};
-pub use lanes::SenderError;
 pub use lifecycle::{CloseMode, Directions};
 pub use lookups::Query;
 pub use mailbox::{Mail, Mailbox};
@@ -90,6 +89,7 @@ pub use pool::Pool;
 pub use recorder::{Recorder, SharedRecorder, StreamRecording};
 pub use sender::Sender;
 pub use signals::Signal;
+pub use staging::SenderError;
 pub use stdio::Memory;
 pub use timers::TimerKey;
 pub use transport::{KernelEnd, Readiness, Ready, Registration, Transport};
@@ -117,7 +117,7 @@ pub struct EventLoop {
     scratch: ReadBuffer,
     /// Memory for receiving datagrams, from the first one on.
     batch: Option<Box<ReceiveBatch>>,
-    letters: Receiver<mailbox::Letter>,
+    messages: Receiver<mailbox::MailboxMessage>,
     signals: Option<signals::Signals>,
     /// Wakes the loop in time, from the first exact timer on.
     timerfd: Option<TimerFd>,
@@ -132,7 +132,7 @@ impl EventLoop {
     /// The kernel gives no poll, most often because the process is out of descriptors.
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
-        let (mailbox, letters) = Mailbox::open(poll.registry())?;
+        let (mailbox, messages) = Mailbox::open(poll.registry())?;
         let pool = Pool::new(poll.registry().try_clone()?, mailbox, Instant::now());
         Ok(Self {
             poll,
@@ -140,7 +140,7 @@ impl EventLoop {
             pool,
             scratch: ReadBuffer::new(READ_SIZE),
             batch: None,
-            letters,
+            messages,
             signals: None,
             timerfd: None,
             arrived: Vec::new(),
@@ -344,7 +344,7 @@ impl Pool {
 
     /// Whether something is to be done without an event of the kernel.
     fn has_work(&self) -> bool {
-        let is_due = self.inbox.as_ref().is_some_and(lanes::SenderInbox::is_due);
+        let is_due = self.inbox.as_ref().is_some_and(staging::SenderInbox::is_due);
         self.has_ready() || is_due || !(self.dirty.is_empty() && self.closed.is_empty())
     }
 

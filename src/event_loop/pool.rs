@@ -17,7 +17,6 @@ use super::handshake::Handshaking;
 use super::id::{Id, IdMap, Slots};
 use super::intake::Intake;
 use super::kernel_pipe::KernelPipes;
-use super::lanes::SenderInbox;
 use super::lifecycle::{ChannelPhase, CloseMode, EndWatch};
 use super::lookups::Lookups;
 use super::mailbox::Mailbox;
@@ -25,6 +24,7 @@ use super::marks::Marks;
 use super::messages::Messages;
 use super::opening::Network;
 use super::recorder::PoolRecorder;
+use super::staging::SenderInbox;
 use super::timers::{OwnPurpose, Timers};
 use crate::close::CloseReason;
 

@@ -1,6 +1,6 @@
 //! Sending from other threads.
 //!
-//! Each connection has a lane: bytes that threads have put there and the loop has not taken yet. The
+//! Each connection has a buffer: bytes that threads have put there and the loop has not taken yet. The
 //! loop takes them where the connection's own queue has room, and so both are bounded.
 
 use std::fmt;
@@ -9,9 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::id::Id;
-use super::lanes::{Lanes, SenderError, SenderInbox};
 use super::marks::Marks;
 use super::pool::{Pool, PoolSource};
+use super::staging::{SenderError, SenderInbox, StagingBuffers};
 
 /// What a piece in a queue costs beside its bytes, and a little more.
 const PIECE: usize = 128;
@@ -74,7 +74,7 @@ const LEAST: usize = 4096;
 /// ```
 #[derive(Clone)]
 pub struct Sender {
-    lanes: Arc<Lanes>,
+    staging: Arc<StagingBuffers>,
 }
 
 impl Sender {
@@ -83,7 +83,7 @@ impl Sender {
     /// # Errors
     /// [`SenderError::Full`] and [`SenderError::Gone`]; nothing is sent then.
     pub fn try_send(&self, id: Id, bytes: &[u8]) -> Result<(), SenderError> {
-        self.lanes.put(id, bytes, None)
+        self.staging.put(id, bytes, None)
     }
 
     /// Sends bytes, and waits up to `within` for room. In the thread of the loop, which makes the room,
@@ -92,7 +92,7 @@ impl Sender {
     /// # Errors
     /// As those of [`Sender::try_send`].
     pub fn send(&self, id: Id, bytes: &[u8], within: Duration) -> Result<(), SenderError> {
-        self.lanes.put(id, bytes, Some(within))
+        self.staging.put(id, bytes, Some(within))
     }
 
     /// Sends one message if there is room, marked as the framing of the connection has it
@@ -101,7 +101,7 @@ impl Sender {
     /// # Errors
     /// As those of [`Sender::try_send`], and [`SenderError::Frame`].
     pub fn try_send_message(&self, id: Id, payload: &[u8]) -> Result<(), SenderError> {
-        self.try_send(id, &self.lanes.encode(id, payload)?)
+        self.try_send(id, &self.staging.encode(id, payload)?)
     }
 
     /// Sends one message, and waits up to `within` for room.
@@ -114,12 +114,12 @@ impl Sender {
         payload: &[u8],
         within: Duration,
     ) -> Result<(), SenderError> {
-        self.send(id, &self.lanes.encode(id, payload)?, within)
+        self.send(id, &self.staging.encode(id, payload)?, within)
     }
 
     /// Bytes that the loop has not taken yet.
     pub fn waiting(&self, id: Id) -> usize {
-        self.lanes.waiting(id)
+        self.staging.waiting(id)
     }
 }
 
@@ -133,22 +133,22 @@ impl Pool {
     /// A handle by which other threads send on the connections of this pool, also on those that come to be
     /// later.
     pub fn sender(&mut self) -> Sender {
-        let lanes = match &self.inbox {
-            Some(inbox) => inbox.lanes(),
+        let staging = match &self.inbox {
+            Some(inbox) => inbox.staging(),
             None => self.open_inbox(),
         };
-        Sender { lanes }
+        Sender { staging }
     }
 
-    fn open_inbox(&mut self) -> Arc<Lanes> {
-        let lanes = Arc::new(Lanes::new(self.mailbox.waker()));
-        let inbox = SenderInbox::new(lanes.clone());
+    fn open_inbox(&mut self) -> Arc<StagingBuffers> {
+        let staging = Arc::new(StagingBuffers::new(self.mailbox.waker()));
+        let inbox = SenderInbox::new(staging.clone());
         inbox.set_thread(self.thread);
         for id in self.sources.ids().filter(|id| self.takes(*id)) {
             inbox.open(id, self.framing(id).cloned());
         }
         self.inbox = Some(inbox);
-        lanes
+        staging
     }
 
     /// The loop runs in the current thread from now on.
@@ -161,7 +161,7 @@ impl Pool {
         }
     }
 
-    /// The loop has ended: whoever waits for room in a lane, or will send, learns of it.
+    /// The loop has ended: whoever waits for room in a buffer, or will send, learns of it.
     pub(super) fn end_senders(&mut self) {
         self.inbox = None;
     }
@@ -195,7 +195,7 @@ impl Pool {
         self.mark_dirty(id);
     }
 
-    /// The connection was flushed while its lane waits: the next turn goes on once half of the queue is
+    /// The connection was flushed while its buffer waits: the next turn goes on once half of the queue is
     /// free.
     pub(super) fn refresh_lane(&mut self, id: Id) {
         let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id) else { return };

@@ -18,7 +18,7 @@ use super::channel::ReadOutcome;
 use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::ChannelPhase;
-use super::mailbox::Letter;
+use super::mailbox::MailboxMessage;
 use super::marks::Marks;
 use super::pool::{LINGER, Pool, PoolSource};
 use super::timers::{Fired, OwnPurpose};
@@ -41,16 +41,16 @@ impl EventLoop {
         self.pool.now = now;
         self.pool.timers.begin_turn();
         // Threads may have made sources ready before anything is read.
-        let mail = self.sort_letters();
+        let mail = self.sort_mail();
         self.pool.take_sent();
         // Before the timers, so that bytes which have come in time count against an idle limit.
         self.advance_ready(handler);
         self.pool.fire_timers(handler);
-        for letter in mail {
-            match letter {
-                Letter::ForHandler(mail) => handler.on(&mut self.pool, Event::Mail(mail)),
-                Letter::Job(job) => job.run(&mut self.pool),
-                Letter::Ready(_) => {}
+        for message in mail {
+            match message {
+                MailboxMessage::ForHandler(mail) => handler.on(&mut self.pool, Event::Mail(mail)),
+                MailboxMessage::Job(job) => job.run(&mut self.pool),
+                MailboxMessage::Ready(_) => {}
             }
         }
         for (signal, from_tty) in std::mem::take(&mut self.arrived) {
@@ -85,21 +85,21 @@ impl EventLoop {
         self.arrived.push((signal, false));
     }
 
-    /// Notes which sources are ready, and returns the other letters.
-    fn sort_letters(&mut self) -> Vec<Letter> {
+    /// Notes which sources are ready, and returns the other messages.
+    fn sort_mail(&mut self) -> Vec<MailboxMessage> {
         let mut mail = Vec::new();
         self.pool.mailbox.begin_to_look();
-        while let Ok(letter) = self.letters.try_recv() {
-            match letter {
-                Letter::Ready(id) => {
+        while let Ok(message) = self.messages.try_recv() {
+            match message {
+                MailboxMessage::Ready(id) => {
                     self.pool.latch_both(id);
                     self.pool.latch_hang_up(id);
                 }
-                letter => {
-                    if let Letter::ForHandler(mail) = &letter {
+                message => {
+                    if let MailboxMessage::ForHandler(mail) = &message {
                         self.pool.looked_up(mail);
                     }
-                    mail.push(letter);
+                    mail.push(message);
                 }
             }
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::letters::{CROWD, Handed, LoopEnd, News, PORTION, ToLoop, ToMain, send};
+use super::messages::{CROWD, Handover, LoopEnd, LoopUpdate, PORTION, ToLoop, ToMain, send};
 use crate::close::CloseReason;
 use crate::error::Status;
 use crate::event_loop::{Event, Id, Mail, Mailbox};
@@ -81,9 +81,9 @@ impl Distributor {
         }
     }
 
-    /// Sends a letter to each loop that is there.
-    fn send_all(&self, letter: impl Fn() -> ToLoop) {
-        self.loops.iter().filter(|one| one.is_alive).for_each(|one| send(&one.mailbox, letter()));
+    /// Sends a message to each loop that is there.
+    fn send_all(&self, message: impl Fn() -> ToLoop) {
+        self.loops.iter().filter(|one| one.is_alive).for_each(|one| send(&one.mailbox, message()));
     }
 
     /// The number of connections has changed.
@@ -190,19 +190,19 @@ impl Distributor {
         }
     }
 
-    fn on_news(&mut self, context: &mut Context<'_>, ToMain { from, news }: &ToMain) {
+    fn on_update(&mut self, context: &mut Context<'_>, ToMain { from, update }: &ToMain) {
         let from = *from;
-        match news {
-            News::Entries(entries) => self.take_entries(context, from, entries),
-            News::Closed(number) => self.forget(context, *number),
-            News::Clients(clients) => {
+        match update {
+            LoopUpdate::Entries(entries) => self.take_entries(context, from, entries),
+            LoopUpdate::Closed(number) => self.forget(context, *number),
+            LoopUpdate::Clients(clients) => {
                 context.core.peer_arrived(context.pool);
                 if let Some(one) = self.loops.get_mut(from) {
                     one.accepted = *clients;
                 }
                 self.update_crowd(context);
             }
-            News::Starved(cause) => {
+            LoopUpdate::Starved(cause) => {
                 if context.streams.admission.starve(cause) {
                     let text = format!(
                         "cannot accept more clients: {cause} (`ulimit -n` sets the limit); the rest wait"
@@ -210,26 +210,26 @@ impl Distributor {
                     context.core.console.warn(context.pool, Kind::Starved, &text);
                 }
             }
-            News::Taken(bytes) => {
+            LoopUpdate::Taken(bytes) => {
                 if let Some(others) = context.streams.loops.others() {
                     others.note_taken(from, *bytes);
                 }
             }
-            News::Figures(figures) => {
+            LoopUpdate::Figures(figures) => {
                 if let Some(one) = self.loops.get_mut(from) {
                     one.figures = *figures;
                 }
                 self.answered(context, from);
             }
-            News::Ending { enough: true } => {
+            LoopUpdate::Ending { enough: true } => {
                 context.core.note_match();
                 context.end = Some(ShutdownMode::Enough);
             }
-            News::Ending { enough: false } => {
+            LoopUpdate::Ending { enough: false } => {
                 context.streams.forgive_peers();
                 context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
             }
-            News::Ended(end) => self.ended(context, from, end),
+            LoopUpdate::Ended(end) => self.ended(context, from, end),
         }
     }
 }
@@ -248,7 +248,7 @@ impl StreamService for Distributor {
         let Some(connection) = context.pool.detach(new.id) else { return false };
         let (number, peer, local) = (new.number, new.peer.clone(), new.local.clone());
         one.clients += 1;
-        let handed = Handed { connection, number, peer, local };
+        let handed = Handover { connection, number, peer, local };
         send(&one.mailbox, ToLoop::Serve(Box::new(handed)));
         self.out.insert(number, (at, context.streams.admission.hand_over(new.id)));
         self.update_crowd(context);
@@ -264,9 +264,9 @@ impl StreamService for Distributor {
     }
 
     fn event(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
-        let Event::Mail(Mail::Posted(letter)) = event else { return false };
-        if let Some(letter) = letter.downcast_ref::<ToMain>() {
-            self.on_news(context, letter);
+        let Event::Mail(Mail::Posted(message)) = event else { return false };
+        if let Some(message) = message.downcast_ref::<ToMain>() {
+            self.on_update(context, message);
         }
         true
     }

@@ -6,12 +6,12 @@
 //!      <──────────────────────────────────── the other side has taken enough
 //! ```
 //!
-//! The other side acknowledges each [`PORTION`](super::letters::PORTION) that it has taken. That is a
+//! The other side acknowledges each [`PORTION`](super::messages::PORTION) that it has taken. That is a
 //! quarter of the window, so that an acknowledgement always follows where one is full.
 
 use bytes::Bytes;
 
-use super::letters::{News, OVERHEAD, ToLoop, WINDOW, send, send_news};
+use super::messages::{LoopUpdate, OVERHEAD, ToLoop, WINDOW, send, send_update};
 use crate::event_loop::Mailbox;
 use crate::sessions::{Author, ConsoleEntry, OtherLoops, Uplink};
 
@@ -39,7 +39,7 @@ impl Uplink for ConsoleLink {
     fn flush(&mut self) {
         if !self.entries.is_empty() {
             let entries = std::mem::take(&mut self.entries);
-            send_news(&self.main, self.index, News::Entries(entries));
+            send_update(&self.main, self.index, LoopUpdate::Entries(entries));
         }
     }
 

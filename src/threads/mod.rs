@@ -8,12 +8,12 @@
 //!             connections, stdin, the end                console entries, what is closed, the end
 //! main loop ─────────────────────────────> loop 1..N ─────────────────────────────────> main loop
 //!                                           │  ^
-//!                                           └──┘ what a client of a hub sends: one letter a loop
+//!                                           └──┘ what a client of a hub sends: one message a loop
 //! ```
 //!
 //! They share mailboxes, and two counters that no loop waits for: the numbers of connections, and with
 //! `--count` the messages that are left, for it is exact to the message. What is sent is plain data
-//! (`letters`), in the order of each sender. Each queue has a bound (`links`): a loop that is behind has
+//! (`messages`), in the order of each sender. Each queue has a bound (`links`): a loop that is behind has
 //! those wait that feed it, and a stdout that is full has all loops wait.
 //!
 //! The main loop ends when all others have: it sends them what a signal, a limit or a failure asks for,
@@ -32,7 +32,7 @@
 //! What counts clients is exact where one loop counts. A listener that pauses in one loop would keep its
 //! part of the clients waiting while another has room, for the kernel chooses by a hash of the
 //! addresses, once (socket(7)). The main loop hands each connection to the loop that has the fewest,
-//! which costs two letters; a listener for each loop costs none, and spreads clients by chance.
+//! which costs two messages; a listener for each loop costs none, and spreads clients by chance.
 //!
 //! The first socket of a port is bound without SO_REUSEPORT: it fails where another program has the
 //! port, and has the kernel choose one for port 0. It is given the option before the others are bound,
@@ -41,8 +41,8 @@
 //! datagram to all of its sockets, and so has one.
 
 mod distributor;
-mod letters;
 mod links;
+mod messages;
 mod serving;
 
 use std::sync::Arc;

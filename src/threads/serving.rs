@@ -1,9 +1,11 @@
-//! A loop that serves connections: the session of any command, and the letters of the other loops.
+//! A loop that serves connections: the session of any command, and the messages of the other loops.
 
 use std::time::Instant;
 
-use super::letters::{CROWD, Handed, LoopEnd, News, OVERHEAD, PORTION, ToLoop, send, send_news};
 use super::links::{ConsoleLink, LoopLinks};
+use super::messages::{
+    CROWD, Handover, LoopEnd, LoopUpdate, OVERHEAD, PORTION, ToLoop, send, send_update,
+};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, EventLoop, Handler, IdMap, Mail, Mailbox, Pool, Signal};
@@ -26,7 +28,7 @@ pub(super) struct LoopSetup {
     pub(super) make: MakeSession,
 }
 
-/// Sends the last letter of a loop, whatever has ended it.
+/// Sends the last message of a loop, whatever has ended it.
 struct LastLetter {
     index: usize,
     main: Mailbox,
@@ -41,7 +43,7 @@ impl Drop for LastLetter {
                 Failure::new(Status::Local, Kind::Io, "run", name, "its thread has ended");
             LoopEnd { failure: Some(failure), loss: None, totals: <_>::default() }
         });
-        send_news(&self.main, self.index, News::Ended(Box::new(end)));
+        send_update(&self.main, self.index, LoopUpdate::Ended(Box::new(end)));
     }
 }
 
@@ -68,13 +70,13 @@ pub(super) fn run(mut event_loop: EventLoop, setup: LoopSetup) {
 /// ```text
 /// Serving ── `ToLoop::Last` ──> Last ── no connection is left ──────────────────> over
 ///    │                            ├── `ToLoop::Stop`, `ToLoop::Close` ──> Known ──^
-///    └────────────────────────────┴── enough, a stop word: `News::Ending` ──> Known
+///    └────────────────────────────┴── enough, a stop word: `LoopUpdate::Ending` ──> Known
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LoopPhase {
     /// Connections may come.
     Serving,
-    /// No more come: the end of the last one is that of the loop, which needs no news.
+    /// No more come: the end of the last one is that of the loop, which needs no report.
     Last,
     /// The main loop knows that this one ends: it has asked for that, or was told.
     Known,
@@ -169,8 +171,8 @@ impl Serving {
         ServingLoop(&mut self.session)
     }
 
-    fn on_letter(&mut self, pool: &mut Pool, letter: ToLoop) {
-        match letter {
+    fn on_message(&mut self, pool: &mut Pool, message: ToLoop) {
+        match message {
             ToLoop::Serve(handed) => self.serve(pool, *handed),
             ToLoop::Pass { from, author, piece, messages } => {
                 // Counted before the clients have it, and acknowledged once none of them blocks.
@@ -208,7 +210,7 @@ impl Serving {
             }
             ToLoop::Report => {
                 let figures = self.session().figures(pool);
-                send_news(&self.main, self.index, News::Figures(figures));
+                send_update(&self.main, self.index, LoopUpdate::Figures(figures));
             }
             ToLoop::Gone(which) => {
                 if let Some(others) = self.session().others() {
@@ -219,8 +221,8 @@ impl Serving {
         }
     }
 
-    fn serve(&mut self, pool: &mut Pool, handed: Handed) {
-        let Handed { connection, number, peer, local } = handed;
+    fn serve(&mut self, pool: &mut Pool, handed: Handover) {
+        let Handover { connection, number, peer, local } = handed;
         if self.session.core().is_over() {
             return self.closed(number);
         }
@@ -243,7 +245,7 @@ impl Serving {
     fn closed(&mut self, number: u64) {
         // What was reported of it comes first.
         self.flush();
-        send_news(&self.main, self.index, News::Closed(number));
+        send_update(&self.main, self.index, LoopUpdate::Closed(number));
     }
 
     fn flush(&mut self) {
@@ -262,12 +264,12 @@ impl Serving {
             && let Some(cause) = self.session().starvation().map(str::to_owned)
         {
             self.is_starved = true;
-            send_news(&self.main, self.index, News::Starved(cause));
+            send_update(&self.main, self.index, LoopUpdate::Starved(cause));
         }
         let clients = self.session().len().min(CROWD);
         if self.clients.is_some_and(|known| known != clients) {
             self.clients = Some(clients);
-            send_news(&self.main, self.index, News::Clients(clients));
+            send_update(&self.main, self.index, LoopUpdate::Clients(clients));
         }
         if !self.session().is_blocking() {
             self.report_taken();
@@ -275,7 +277,7 @@ impl Serving {
         let end = SessionEnd::of(self.session.core());
         if self.course.is_news(end) {
             let enough = end == SessionEnd::Enough;
-            send_news(&self.main, self.index, News::Ending { enough });
+            send_update(&self.main, self.index, LoopUpdate::Ending { enough });
         }
     }
 
@@ -286,7 +288,7 @@ impl Serving {
             let bytes = std::mem::take(owed);
             match self.mailboxes.get(from) {
                 Some(mailbox) => send(mailbox, ToLoop::Taken { by, bytes }),
-                None => send_news(&self.main, by, News::Taken(bytes)),
+                None => send_update(&self.main, by, LoopUpdate::Taken(bytes)),
             }
         }
     }
@@ -303,9 +305,9 @@ impl Serving {
 impl Handler for Serving {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
-            Event::Mail(Mail::Posted(letter)) => {
-                if let Ok(letter) = letter.downcast::<ToLoop>() {
-                    self.on_letter(pool, *letter);
+            Event::Mail(Mail::Posted(message)) => {
+                if let Ok(message) = message.downcast::<ToLoop>() {
+                    self.on_message(pool, *message);
                 }
             }
             Event::Closed { id, .. } => {
@@ -328,12 +330,12 @@ mod tests {
     #[test]
     fn an_end_is_news_once_unless_it_was_asked_for_or_is_that_of_the_last_connection() {
         use SessionEnd::{Ending, Enough, Open, Over};
-        for (course, news) in [
+        for (course, updates) in [
             (LoopPhase::Serving, [false, true, true, true]),
             (LoopPhase::Last, [false, true, true, false]),
             (LoopPhase::Known, [false; 4]),
         ] {
-            for (state, expected) in [Open, Enough, Ending, Over].into_iter().zip(news) {
+            for (state, expected) in [Open, Enough, Ending, Over].into_iter().zip(updates) {
                 let mut course = course;
                 assert_eq!(course.is_news(state), expected, "{course:?} {state:?}");
                 assert!(!expected || course == LoopPhase::Known && !course.is_news(Enough));

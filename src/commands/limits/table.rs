@@ -79,7 +79,7 @@ pub const LIMITS: &[Limit] = &[
     limit(
         "bytes on their way from one loop of --threads to another",
         "{}",
-        &[(Mark(256 << 10), "threads/letters.rs WINDOW")],
+        &[(Mark(256 << 10), "threads/messages.rs WINDOW")],
         "whoever sends them is not read any further",
         "tests/it/threads/ends.rs a_slow_stdout_paces_all_loops",
     ),

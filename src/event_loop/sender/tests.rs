@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
 
-use super::super::lanes::LANE;
+use super::super::staging::STAGED;
 use super::*;
 use crate::close::CloseReason;
 use crate::event_loop::{CloseMode, Event, EventLoop, Mailbox};
@@ -59,7 +59,7 @@ impl Served {
 }
 
 /// Messages of many threads reach a client that reads slowly whole, in the order of each thread, and
-/// neither the lane nor the queue grows beyond its mark.
+/// neither the buffer nor the queue grows beyond its mark.
 #[test]
 fn eight_threads_share_one_slow_client() {
     const THREADS: usize = 8;
@@ -96,7 +96,7 @@ fn eight_threads_share_one_slow_client() {
     for worker in workers {
         worker.join().unwrap();
     }
-    assert!(most.0 <= 256 * 1024 && most.1 <= LANE, "{most:?}");
+    assert!(most.0 <= 256 * 1024 && most.1 <= STAGED, "{most:?}");
     assert!(most.1 > 0, "nobody ever waited: {most:?}");
     served.stop();
 }
@@ -107,13 +107,13 @@ fn a_full_lane_is_full_for_one_connection_and_a_wait_ends() {
     let other = TcpStream::connect(served.client.peer_addr().unwrap()).unwrap();
     let piece = [b'x'; 64 * 1024];
     let mut sent = 0;
-    // The kernel takes some MiB, then the queue and the lane are full.
+    // The kernel takes some MiB, then the queue and the buffer are full.
     while served.sender.send(served.id, &piece, Duration::from_millis(100)).is_ok() {
         sent += piece.len();
         assert!(sent < 64 << 20, "there is no end of it");
     }
     assert_eq!(served.sender.try_send(served.id, &piece), Err(SenderError::Full));
-    assert!(served.sender.waiting(served.id) <= LANE);
+    assert!(served.sender.waiting(served.id) <= STAGED);
     let first = served.id;
     let find = move |pool: &mut Pool| pool.connections().find(|id| *id != first);
     let other_id = std::iter::repeat_with(|| served.ask(find)).flatten().next().unwrap();
@@ -149,7 +149,7 @@ fn the_thread_of_the_loop_never_waits_for_itself() {
             if let Event::Accepted { id, .. } = event {
                 let sender = pool.sender();
                 let from = std::time::Instant::now();
-                let outcomes = (0..5).map(|_| sender.send(id, &[b'x'; LANE / 4], LONG));
+                let outcomes = (0..5).map(|_| sender.send(id, &[b'x'; STAGED / 4], LONG));
                 refused.extend(outcomes.filter_map(Result::err));
                 assert!(from.elapsed() < LONG, "it has waited");
                 pool.halt();
@@ -212,7 +212,7 @@ fn a_loop_that_was_halted_takes_nothing() {
     event_loop
         .run(&mut |pool: &mut Pool, event: Event<'_>| {
             if let Event::Accepted { id, .. } = event {
-                sender.try_send(id, &[b'x'; LANE]).unwrap();
+                sender.try_send(id, &[b'x'; STAGED]).unwrap();
                 let sender = sender.clone();
                 waiting = Some((id, thread::spawn(move || sender.send(id, b"more", LONG))));
                 pool.halt();
@@ -254,28 +254,28 @@ fn so_many_calls_wait_and_no_more() {
     assert_eq!(call(), Err(SenderError::Gone));
 }
 
-/// A message that is longer than the lane goes in alone: others wait behind it, or the lane would
+/// A message that is longer than the buffer goes in alone: others wait behind it, or the buffer would
 /// never be empty.
 #[test]
 fn a_long_message_is_not_kept_waiting_by_short_ones() {
     let mut event_loop = EventLoop::new().unwrap();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let id = event_loop.pool().connect(&listener.local_addr().unwrap().to_string()).unwrap();
-    let lanes = event_loop.pool().sender().lanes;
-    lanes.put(id, &[b's'; LANE], None).unwrap();
+    let staging = event_loop.pool().sender().staging;
+    staging.put(id, &[b's'; STAGED], None).unwrap();
     let long = {
-        let lanes = lanes.clone();
-        thread::spawn(move || lanes.put(id, &[b'l'; LANE + 1], Some(Duration::from_secs(60))))
+        let staging = staging.clone();
+        thread::spawn(move || staging.put(id, &[b'l'; STAGED + 1], Some(Duration::from_secs(60))))
     };
     let inbox = event_loop.pool().inbox.as_ref().unwrap();
-    assert_eq!(inbox.take(id, LANE / 2).0.len(), LANE / 2);
+    assert_eq!(inbox.take(id, STAGED / 2).0.len(), STAGED / 2);
     // There is room, until the long one waits.
-    while lanes.put(id, b"s", None).is_ok() {
+    while staging.put(id, b"s", None).is_ok() {
         inbox.take(id, 1);
         thread::yield_now();
     }
-    assert!(inbox.take(id, LANE).0.iter().all(|byte| *byte == b's'));
+    assert!(inbox.take(id, STAGED).0.iter().all(|byte| *byte == b's'));
     assert_eq!(long.join().unwrap(), Ok(()));
-    assert_eq!(inbox.take(id, usize::MAX).0.len(), LANE + 1);
-    assert_eq!(lanes.put(id, b"s", None), Ok(()));
+    assert_eq!(inbox.take(id, usize::MAX).0.len(), STAGED + 1);
+    assert_eq!(staging.put(id, b"s", None), Ok(()));
 }

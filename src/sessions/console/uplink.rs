@@ -47,10 +47,10 @@ impl ConsoleEntry {
 
 /// The queue to the console of the run.
 pub(crate) trait Uplink {
-    /// Sends an entry with the next letter.
+    /// Sends an entry with the next message.
     fn send(&mut self, entry: ConsoleEntry);
 
-    /// Sends the letter, at the end of an event.
+    /// Sends the message, at the end of an event.
     fn flush(&mut self);
 
     /// Whether so much is in flight that whatever makes entries has to wait.

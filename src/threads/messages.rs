@@ -15,7 +15,7 @@ pub(super) const CROWD: usize = 3;
 /// Bytes that may be in flight from one loop to another. Whatever sends more waits until a quarter of
 /// it has been taken.
 pub(super) const WINDOW: usize = 256 * 1024;
-/// Bytes that a loop takes before it acknowledges them: each acknowledgement is a letter.
+/// Bytes that a loop takes before it acknowledges them: each acknowledgement is a message.
 pub(super) const PORTION: usize = WINDOW / 4;
 /// What a piece counts beside its bytes.
 pub(super) const OVERHEAD: usize = 128;
@@ -23,7 +23,7 @@ pub(super) const OVERHEAD: usize = 128;
 /// To a loop that serves.
 pub(super) enum ToLoop {
     /// A connection that was let in.
-    Serve(Box<Handed>),
+    Serve(Box<Handover>),
     /// A piece of so many messages for all connections of the loop.
     Pass {
         /// The loop that it comes from; the main loop is behind the last one.
@@ -51,7 +51,7 @@ pub(super) enum ToLoop {
 }
 
 /// A connection on its way to the loop that serves it.
-pub(super) struct Handed {
+pub(super) struct Handover {
     pub(super) connection: Detached,
     pub(super) number: u64,
     pub(super) peer: Endpoint,
@@ -61,11 +61,11 @@ pub(super) struct Handed {
 /// To the main loop.
 pub(super) struct ToMain {
     pub(super) from: usize,
-    pub(super) news: News,
+    pub(super) update: LoopUpdate,
 }
 
 /// What a loop that serves reports.
-pub(super) enum News {
+pub(super) enum LoopUpdate {
     /// What one event has brought for the console.
     Entries(Vec<ConsoleEntry>),
     /// The connection of this number is gone.
@@ -80,7 +80,7 @@ pub(super) enum News {
     Figures(LoopFigures),
     /// The loop ends by itself: it has seen what the run is for (`enough`), or a stop word.
     Ending { enough: bool },
-    /// The loop has ended, and this is its last letter.
+    /// The loop has ended, and this is its last message.
     Ended(Box<LoopEnd>),
 }
 
@@ -93,12 +93,12 @@ pub(super) struct LoopEnd {
     pub(super) totals: Totals,
 }
 
-/// Sends a letter to a loop that serves.
-pub(super) fn send(mailbox: &Mailbox, letter: ToLoop) {
-    mailbox.send(Mail::Posted(Box::new(letter)));
+/// Sends a message to a loop that serves.
+pub(super) fn send(mailbox: &Mailbox, message: ToLoop) {
+    mailbox.send(Mail::Posted(Box::new(message)));
 }
 
-/// Sends a letter to the main loop.
-pub(super) fn send_news(mailbox: &Mailbox, from: usize, news: News) {
-    mailbox.send(Mail::Posted(Box::new(ToMain { from, news })));
+/// Sends a message to the main loop.
+pub(super) fn send_update(mailbox: &Mailbox, from: usize, update: LoopUpdate) {
+    mailbox.send(Mail::Posted(Box::new(ToMain { from, update })));
 }

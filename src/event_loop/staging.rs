@@ -1,4 +1,4 @@
-//! What other threads have sent, and the loop has not taken: one lane for each connection.
+//! What other threads have sent, and the loop has not taken: one buffer for each connection.
 //!
 //! ```text
 //!             a thread sends                the loop takes some
@@ -19,8 +19,8 @@ use mio::Waker;
 use super::id::{Id, IdMap};
 use crate::framing::{FrameError, FrameSettings};
 
-/// Bytes that the lane of one connection holds, unless one message alone is longer.
-pub(super) const LANE: usize = 256 * 1024;
+/// Bytes that the buffer of one connection holds, unless one message alone is longer.
+pub(super) const STAGED: usize = 256 * 1024;
 
 /// Why another thread's bytes or work were not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,44 +37,44 @@ pub enum SenderError {
 }
 
 /// What threads and the loop share.
-pub(super) struct Lanes {
-    state: Mutex<LaneTable>,
+pub(super) struct StagingBuffers {
+    state: Mutex<StagingTable>,
     /// Something is fresh: the loop looks in this turn or has been woken.
     is_due: AtomicBool,
     waker: Arc<Waker>,
 }
 
 #[derive(Default)]
-struct LaneTable {
+struct StagingTable {
     /// Of each connection that takes something.
-    lanes: IdMap<Lane>,
-    /// The lanes that the loop has to look at.
+    buffers: IdMap<StagingBuffer>,
+    /// The buffers that the loop has to look at.
     fresh: Vec<Id>,
     /// Where the loop runs.
     thread: Option<ThreadId>,
 }
 
 #[derive(Default)]
-struct Lane {
+struct StagingBuffer {
     bytes: BytesMut,
     is_fresh: bool,
     framing: Option<FrameSettings>,
-    /// Threads that wait with a message longer than the lane, which goes in alone: nobody else adds to
-    /// the lane meanwhile, or it would never be empty.
+    /// Threads that wait with a message longer than the buffer, which goes in alone: nobody else adds to
+    /// the buffer meanwhile, or it would never be empty.
     reserved: usize,
     /// Threads that wait for room, from the first one on.
     room: Option<Arc<Condvar>>,
 }
 
-impl Lane {
+impl StagingBuffer {
     fn has_room(&self, len: usize) -> bool {
-        match len <= LANE {
-            true => self.reserved == 0 && self.bytes.len() + len <= LANE,
+        match len <= STAGED {
+            true => self.reserved == 0 && self.bytes.len() + len <= STAGED,
             false => self.bytes.is_empty(),
         }
     }
 
-    /// A message that is longer than the lane waits no more.
+    /// A message that is longer than the buffer waits no more.
     fn end_reservation(&mut self) {
         self.reserved = self.reserved.saturating_sub(1);
         self.wake_waiting();
@@ -87,23 +87,23 @@ impl Lane {
     }
 }
 
-impl Lanes {
+impl StagingBuffers {
     pub(super) fn new(waker: Arc<Waker>) -> Self {
         Self { state: Mutex::default(), is_due: AtomicBool::new(false), waker }
     }
 
-    fn lock(&self) -> MutexGuard<'_, LaneTable> {
+    fn lock(&self) -> MutexGuard<'_, StagingTable> {
         // Whoever panicked left whole sends behind: bytes are added in one call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes that wait for one connection.
     pub(super) fn waiting(&self, id: Id) -> usize {
-        self.lock().lanes.get(id).map_or(0, |lane| lane.bytes.len())
+        self.lock().buffers.get(id).map_or(0, |buffer| buffer.bytes.len())
     }
 
     pub(super) fn encode(&self, id: Id, payload: &[u8]) -> Result<Vec<u8>, SenderError> {
-        let framing = self.lock().lanes.get(id).ok_or(SenderError::Gone)?.framing.clone();
+        let framing = self.lock().buffers.get(id).ok_or(SenderError::Gone)?.framing.clone();
         // Outside of the lock: some framings take their time.
         let Some(framer) = framing.and_then(|framing| framing.framer()) else {
             return Ok(payload.to_vec());
@@ -113,7 +113,7 @@ impl Lanes {
         Ok(wire)
     }
 
-    /// Adds bytes to a lane, once there is room: `None` waits for none.
+    /// Adds bytes to a buffer, once there is room: `None` waits for none.
     pub(super) fn put(
         &self,
         id: Id,
@@ -124,13 +124,13 @@ impl Lanes {
         let mut state = self.lock();
         loop {
             let is_loop = state.thread.is_some_and(|thread| thread == thread::current().id());
-            let lane = state.lanes.get_mut(id).ok_or(SenderError::Gone)?;
-            if lane.has_room(bytes.len()) {
+            let buffer = state.buffers.get_mut(id).ok_or(SenderError::Gone)?;
+            if buffer.has_room(bytes.len()) {
                 if has_reserved {
-                    lane.end_reservation();
+                    buffer.end_reservation();
                 }
-                lane.bytes.extend_from_slice(bytes);
-                if !std::mem::replace(&mut lane.is_fresh, true) {
+                buffer.bytes.extend_from_slice(bytes);
+                if !std::mem::replace(&mut buffer.is_fresh, true) {
                     state.fresh.push(id);
                 }
                 drop(state);
@@ -143,14 +143,14 @@ impl Lanes {
             let left = end.map_or(within, |end| end.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 if has_reserved {
-                    lane.end_reservation();
+                    buffer.end_reservation();
                 }
                 return Err(SenderError::Full);
             }
-            if bytes.len() > LANE && !std::mem::replace(&mut has_reserved, true) {
-                lane.reserved += 1;
+            if bytes.len() > STAGED && !std::mem::replace(&mut has_reserved, true) {
+                buffer.reserved += 1;
             }
-            let room = lane.room.get_or_insert_default().clone();
+            let room = buffer.room.get_or_insert_default().clone();
             let waited = room.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
         }
@@ -166,63 +166,66 @@ impl Lanes {
 
 /// The loop's end of all senders; they find everything gone once it is dropped.
 pub(super) struct SenderInbox {
-    lanes: Arc<Lanes>,
+    staging: Arc<StagingBuffers>,
 }
 
 impl Drop for SenderInbox {
     fn drop(&mut self) {
-        let lanes = std::mem::take(&mut self.lanes.lock().lanes);
-        for (_, lane) in lanes.iter() {
-            lane.wake_waiting();
+        let buffers = std::mem::take(&mut self.staging.lock().buffers);
+        for (_, buffer) in buffers.iter() {
+            buffer.wake_waiting();
         }
     }
 }
 
 impl SenderInbox {
-    pub(super) fn new(lanes: Arc<Lanes>) -> Self {
-        Self { lanes }
+    pub(super) fn new(staging: Arc<StagingBuffers>) -> Self {
+        Self { staging }
     }
 
-    pub(super) fn lanes(&self) -> Arc<Lanes> {
-        self.lanes.clone()
+    pub(super) fn staging(&self) -> Arc<StagingBuffers> {
+        self.staging.clone()
     }
 
     /// The loop runs in this thread, which is never to wait for it.
     pub(super) fn set_thread(&self, thread: Option<ThreadId>) {
-        self.lanes.lock().thread = thread;
+        self.staging.lock().thread = thread;
     }
 
     /// Whether something is fresh.
     pub(super) fn is_due(&self) -> bool {
-        self.lanes.is_due.load(Ordering::Acquire)
+        self.staging.is_due.load(Ordering::Acquire)
     }
 
     /// A connection has come to be.
     pub(super) fn open(&self, id: Id, framing: Option<FrameSettings>) {
-        self.lanes.lock().lanes.insert(id, Lane { framing, ..Lane::default() });
+        self.staging
+            .lock()
+            .buffers
+            .insert(id, StagingBuffer { framing, ..StagingBuffer::default() });
     }
 
     pub(super) fn set_framing(&self, id: Id, framing: FrameSettings) {
-        if let Some(lane) = self.lanes.lock().lanes.get_mut(id) {
-            lane.framing = Some(framing);
+        if let Some(buffer) = self.staging.lock().buffers.get_mut(id) {
+            buffer.framing = Some(framing);
         }
     }
 
     /// Takes nothing more for a connection, and returns what there is.
     pub(super) fn close(&self, id: Id) -> Bytes {
-        let Some(lane) = self.lanes.lock().lanes.remove(id) else { return Bytes::new() };
-        lane.wake_waiting();
-        lane.bytes.freeze()
+        let Some(buffer) = self.staging.lock().buffers.remove(id) else { return Bytes::new() };
+        buffer.wake_waiting();
+        buffer.bytes.freeze()
     }
 
-    /// The lanes that are fresh.
+    /// The buffers that are fresh.
     pub(super) fn take_fresh(&self) -> Vec<Id> {
-        self.lanes.is_due.store(false, Ordering::Release);
-        let mut state = self.lanes.lock();
+        self.staging.is_due.store(false, Ordering::Release);
+        let mut state = self.staging.lock();
         let fresh = std::mem::take(&mut state.fresh);
         for id in &fresh {
-            if let Some(lane) = state.lanes.get_mut(*id) {
-                lane.is_fresh = false;
+            if let Some(buffer) = state.buffers.get_mut(*id) {
+                buffer.is_fresh = false;
             }
         }
         fresh
@@ -230,26 +233,26 @@ impl SenderInbox {
 
     /// Takes up to `most` bytes, and returns whether some are left.
     pub(super) fn take(&self, id: Id, most: usize) -> (Bytes, bool) {
-        let mut state = self.lanes.lock();
-        let Some(lane) = state.lanes.get_mut(id) else { return (Bytes::new(), false) };
-        let bytes = match lane.bytes.len() <= most {
-            true => std::mem::take(&mut lane.bytes),
-            false => lane.bytes.split_to(most),
+        let mut state = self.staging.lock();
+        let Some(buffer) = state.buffers.get_mut(id) else { return (Bytes::new(), false) };
+        let bytes = match buffer.bytes.len() <= most {
+            true => std::mem::take(&mut buffer.bytes),
+            false => buffer.bytes.split_to(most),
         };
         if !bytes.is_empty() {
-            lane.wake_waiting();
+            buffer.wake_waiting();
         }
-        (bytes.freeze(), !lane.bytes.is_empty())
+        (bytes.freeze(), !buffer.bytes.is_empty())
     }
 
     /// The queue of a connection has room again: the next turn looks.
     pub(super) fn refresh(&self, id: Id) {
-        let mut state = self.lanes.lock();
-        if let Some(lane) = state.lanes.get_mut(id)
-            && !std::mem::replace(&mut lane.is_fresh, true)
+        let mut state = self.staging.lock();
+        if let Some(buffer) = state.buffers.get_mut(id)
+            && !std::mem::replace(&mut buffer.is_fresh, true)
         {
             state.fresh.push(id);
         }
-        self.lanes.is_due.store(true, Ordering::Release);
+        self.staging.is_due.store(true, Ordering::Release);
     }
 }
