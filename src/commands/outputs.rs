@@ -5,7 +5,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::RunArgs;
 use super::reading::InputFile;
@@ -50,11 +50,24 @@ pub(super) fn check_outputs(common: &Common) -> Result<(), Failure> {
 /// `Status::Usage`: it does.
 #[cold]
 pub(super) fn check_input_files(args: &RunArgs, files: &[InputFile]) -> Result<(), Failure> {
-    let read = files.iter().filter_map(|file| named(&file.option, &file.path));
-    let mut known: Vec<Named> = read.collect();
-    let record = args.record.as_deref().map(RecordTarget::new);
-    add(&mut known, record.and_then(|target| named("--record", &target.file)), false)?;
-    add(&mut known, args.port_file.as_deref().and_then(|file| named("--port-file", file)), false)
+    // stdin and stdout, which `-` is as well, are looked at with the outputs.
+    let is_file = |path: &Path| path.as_os_str() != "-";
+    let read = files.iter().filter(|file| is_file(&file.path));
+    let mut known: Vec<Named> = read.filter_map(|file| named(&file.option, &file.path)).collect();
+    let record = args.record.as_deref().map(|typed| RecordTarget::new(typed).file);
+    // Where nothing of TLS is read, no secrets are written.
+    let is_of_tls = files.iter().any(|file| file.option.starts_with("--tls"));
+    let secrets = std::env::var_os("SSLKEYLOGFILE").filter(|_| is_of_tls);
+    let outputs = [
+        ("--record", record),
+        ("--port-file", args.port_file.clone()),
+        ("SSLKEYLOGFILE", secrets.map(PathBuf::from)),
+    ];
+    for (option, file) in outputs {
+        let file = file.filter(|path| is_file(path));
+        add(&mut known, file.and_then(|file| named(option, &file)), false)?;
+    }
+    Ok(())
 }
 
 /// Checks that a file which is a descriptor, such as `/dev/fd/3`, is one that this process was given: the

@@ -107,7 +107,7 @@ impl Pool {
         let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id) else { return None };
         let is_whole = channel.reading.is_open() && channel.writing.is_open();
         let is_open = channel.phase == ChannelPhase::Open && channel.closed.is_none() && is_whole;
-        let held = Marks::HELD.0 | Marks::NEGOTIATED.0 | Marks::LANE_WAITS.0;
+        let held = Marks::HELD.0 | Marks::NEGOTIATED.0 | Marks::STAGING_WAITS.0;
         let is_bare = is_bare && !channel.marks.has(Marks(held));
         let is_connection = channel.marks.has(Marks::CONNECTION);
         if !(is_open && is_bare && is_connection && channel.transport.leave(&self.registry)) {

@@ -13,12 +13,16 @@
 //! [`HELD`] of them; links above that are copied.
 //!
 //! A pipe takes two descriptors, which are for connections first: whoever accepts a client counts on those
-//! that its upstream takes. None is opened among the last [`SPARED`] that the process may have, and once a
-//! channel gets one of those, what the pipes hold goes into queues, and all are closed.
+//! that its upstream takes. None is opened among the last that the process may have, [`SPARED`] for each loop
+//! with pipes, and once a channel gets one of those, what the pipes hold goes into queues, and all are closed:
+//! those of the loop itself at once, and those of others when they have woken ([`HOLDERS`]).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::mailbox::Mailbox;
 use crate::sys::process::is_among_last;
 use crate::sys::splice::{open_pipe, splice};
 
@@ -31,13 +35,36 @@ const HELD: usize = 32;
 /// Empty pipes that are kept for the next link.
 const KEPT: usize = 4;
 
-/// Descriptors that no pipe takes: those of an upstream or a child that is being started, and a few clients
-/// accepted in the same turn.
+/// Descriptors that the pipes of a loop do not take: those of an upstream or a child that is being started, and
+/// a few clients accepted in the same turn.
 const SPARED: u64 = 16;
 
-/// Whether so few descriptors are left that pipes are not to have any, going by the newest one.
+/// A loop that has had pipes.
+struct Holder {
+    mailbox: Mailbox,
+    /// It has, or is about to have, some that it was not asked for.
+    has_some: bool,
+}
+
+/// They are of the process, as descriptors are: the pipes of one loop may take those that the clients of
+/// another need.
+static HOLDERS: Mutex<Vec<Holder>> = Mutex::new(Vec::new());
+/// How many they are, without a lock.
+static HOLDER_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Changes the list of holders.
+fn change_holders<T>(change: impl FnOnce(&mut MutexGuard<'_, Vec<Holder>>) -> T) -> T {
+    let mut holders = HOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let result = change(&mut holders);
+    HOLDER_COUNT.store(holders.len(), Ordering::Relaxed);
+    result
+}
+
+/// Whether there may be pipes, and so few descriptors are left that these are not to have any, going by the
+/// newest one.
 pub(super) fn are_scarce(newest: BorrowedFd<'_>) -> bool {
-    is_among_last(newest, SPARED)
+    let holders = HOLDER_COUNT.load(Ordering::Relaxed) as u64;
+    holders > 0 && is_among_last(newest, SPARED.saturating_mul(holders))
 }
 
 /// A pipe of the kernel of which this process has both ends.
@@ -96,15 +123,28 @@ impl KernelPipe {
 }
 
 /// The pipes of a pool.
-#[derive(Debug, Default)]
 pub(super) struct KernelPipes {
+    mailbox: Mailbox,
+    /// What the holders say of this loop, unless it was asked for all since.
+    has_some: bool,
     free: Vec<KernelPipe>,
     held: usize,
     /// Links that there are.
     links: usize,
 }
 
+impl Drop for KernelPipes {
+    fn drop(&mut self) {
+        change_holders(|holders| holders.retain(|holder| !holder.mailbox.is_same(&self.mailbox)));
+    }
+}
+
 impl KernelPipes {
+    /// None yet, of the loop with this mailbox.
+    pub(super) fn new(mailbox: Mailbox) -> Self {
+        Self { mailbox, has_some: false, free: Vec::new(), held: 0, links: 0 }
+    }
+
     /// An empty pipe; `None` where enough of them are held.
     ///
     /// # Errors
@@ -113,6 +153,7 @@ impl KernelPipes {
         if self.held >= HELD {
             return Ok(None);
         }
+        self.set_has_some(true);
         let pipe = self.free.pop().map_or_else(KernelPipe::open, Ok)?;
         self.held += 1;
         debug_assert!(self.held <= HELD, "{} pipes are held", self.held);
@@ -127,6 +168,30 @@ impl KernelPipes {
         if self.links > 0 && self.free.len() < KEPT {
             self.free.push(pipe);
         }
+    }
+
+    /// Asks all other loops for the descriptors of their pipes.
+    pub(super) fn ask_others(&self) {
+        change_holders(|holders| {
+            let others = holders.iter_mut().filter(|other| !other.mailbox.is_same(&self.mailbox));
+            for other in others.filter(|other| other.has_some) {
+                other.has_some = false;
+                other.mailbox.ask_for_pipes();
+            }
+        });
+    }
+
+    /// There are some from now on, or all are closed.
+    pub(super) fn set_has_some(&mut self, has_some: bool) {
+        if std::mem::replace(&mut self.has_some, has_some) == has_some {
+            return;
+        }
+        change_holders(|holders| {
+            match holders.iter_mut().find(|holder| holder.mailbox.is_same(&self.mailbox)) {
+                Some(holder) => holder.has_some = has_some,
+                None => holders.push(Holder { mailbox: self.mailbox.clone(), has_some }),
+            }
+        });
     }
 
     /// Whether there are any.

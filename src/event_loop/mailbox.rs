@@ -38,6 +38,8 @@ pub(super) enum MailboxMessage {
     Job(Job),
     /// A transport that is served by a thread may be read or written again.
     Ready(Id),
+    /// Another loop needs the descriptors of this one's pipes.
+    PipesWanted,
 }
 
 /// Work that another thread wants done in the loop.
@@ -113,6 +115,15 @@ impl Mailbox {
 
     pub(super) fn ready(&self, id: Id) {
         let _ = self.post(MailboxMessage::Ready(id));
+    }
+
+    pub(super) fn ask_for_pipes(&self) {
+        let _ = self.post(MailboxMessage::PipesWanted);
+    }
+
+    /// Whether both are of one loop.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.waker, &other.waker)
     }
 
     /// What wakes the loop.

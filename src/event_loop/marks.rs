@@ -16,7 +16,7 @@ impl Marks {
     /// Its transport keeps the exchange of tinyproto.
     pub(super) const NEGOTIATED: Self = Self(16);
     /// Other threads have sent more than its queue takes.
-    pub(super) const LANE_WAITS: Self = Self(32);
+    pub(super) const STAGING_WAITS: Self = Self(32);
     /// The poll has hinted that it is gone.
     pub(super) const HUNG_UP: Self = Self(64);
     /// It was accepted, and its handshake is not known to be over.

@@ -205,12 +205,12 @@ impl Pool {
         let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id) else { return Ok(id) };
         let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
         let registered = channel.transport.register(&registration);
-        let is_last =
-            self.pipes.are_open() && channel.transport.descriptor().is_some_and(are_scarce);
+        let is_last = channel.transport.descriptor().is_some_and(are_scarce);
         if let (Ok(_), Some(inbox)) = (&registered, &self.inbox) {
             inbox.open(id, None);
         }
         if is_last {
+            self.pipes.ask_others();
             self.give_pipes_back();
         }
         match registered {

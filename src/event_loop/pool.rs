@@ -110,6 +110,7 @@ impl Pool {
     pub(super) fn new(registry: Registry, mailbox: Mailbox, now: Instant) -> Self {
         Self {
             registry,
+            pipes: KernelPipes::new(mailbox.clone()),
             mailbox,
             inbox: None,
             thread: None,
@@ -124,7 +125,6 @@ impl Pool {
             messages: Messages::default(),
             intakes: IdMap::default(),
             deadlines: IdMap::default(),
-            pipes: KernelPipes::default(),
             handshakes: IdMap::default(),
             lookups: Lookups::default(),
             batching: None,

@@ -189,7 +189,7 @@ impl Pool {
         let room = channel.room().saturating_sub(PIECE);
         let most = if channel.queue.is_empty() { room.max(LEAST) } else { room };
         let (bytes, is_more) = inbox.take(id, most);
-        channel.marks.set(Marks::LANE_WAITS, is_more);
+        channel.marks.set(Marks::STAGING_WAITS, is_more);
         // It returns `Full` only where the mark is lower than `LEAST`.
         let _ = channel.send_shared(bytes, now);
         self.mark_dirty(id);
@@ -201,7 +201,7 @@ impl Pool {
         let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id) else { return };
         let is_free = channel.room() >= channel.queue.cost() || channel.queue.is_empty();
         if let (true, Some(inbox)) = (is_free, &self.inbox) {
-            channel.marks.set(Marks::LANE_WAITS, false);
+            channel.marks.set(Marks::STAGING_WAITS, false);
             inbox.refresh(id);
         }
     }

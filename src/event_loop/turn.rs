@@ -50,7 +50,7 @@ impl EventLoop {
             match message {
                 MailboxMessage::ForHandler(mail) => handler.on(&mut self.pool, Event::Mail(mail)),
                 MailboxMessage::Job(job) => job.run(&mut self.pool),
-                MailboxMessage::Ready(_) => {}
+                MailboxMessage::Ready(_) | MailboxMessage::PipesWanted => {}
             }
         }
         for (signal, from_tty) in std::mem::take(&mut self.arrived) {
@@ -95,6 +95,7 @@ impl EventLoop {
                     self.pool.latch_both(id);
                     self.pool.latch_hang_up(id);
                 }
+                MailboxMessage::PipesWanted => self.pool.give_pipes_back(),
                 message => {
                     if let MailboxMessage::ForHandler(mail) = &message {
                         self.pool.looked_up(mail);

@@ -135,6 +135,18 @@ fn no_output_is_a_file_that_is_read() {
         let log = fs::read_to_string(directory.join("log")).expect("a file");
         assert_eq!(log, "precious\n", "{options}");
     }
+    if cfg!(feature = "tls") {
+        let command = "SSLKEYLOGFILE=link exec \"$0\" tcp-connect --tls --tls-ca log 127.0.0.1:9";
+        let words = "SSLKEYLOGFILE link: --tls-ca log is the same file";
+        line(directory, command).code(2).says(words);
+    }
+    // What `-` is no file, whatever stands there under this name.
+    fs::write(directory.join("-"), "precious\n").expect("a file");
+    for options in ["--send @./- --record -", "--send @- --record ./-"] {
+        let command =
+            format!("exec \"$0\" tcp-serve 127.0.0.1:0 --output none {options} -- true </dev/null");
+        line(directory, &command).code(0);
+    }
 }
 
 /// A device takes what one likes, and one small write does not disturb a pipe.

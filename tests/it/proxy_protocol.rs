@@ -63,6 +63,7 @@ fn the_peer_is_whom_the_header_names() {
         (v2(0x11, &[192, 0, 2, 1, 198, 51, 100, 2, 0, 7, 1, 187]), "192.0.2.1:7"),
         (v2(0x21, &inet6), "[2001:db8::1]:7"),
         (v2(0x31, &unix), "unix:/run/client.sock"),
+        (v2(0x32, &unix), "unix:/run/client.sock"),
         (b"PROXY UNKNOWN\r\n".to_vec(), "127.0.0.1:"),
         (v2(0, &[]), "127.0.0.1:"),
         ([V2, &[0x20, 0, 0, 0]].concat(), "127.0.0.1:"),

@@ -284,7 +284,10 @@ impl Pool {
     /// Closes all pipes, whose descriptors are needed. What they hold goes into the queues of their sinks.
     #[cold]
     pub(in crate::event_loop) fn give_pipes_back(&mut self) {
-        let ids: Vec<Id> = self.sources.ids().collect();
+        let ids: Vec<Id> = match self.pipes.are_open() {
+            true => self.sources.ids().collect(),
+            false => Vec::new(),
+        };
         for id in ids {
             if let Some(channel) = self.channel_mut(id) {
                 channel.spill();
@@ -293,6 +296,7 @@ impl Pool {
         }
         self.pipes.shrink();
         debug_assert!(!self.pipes.are_open(), "each pipe is that of a sink, or free");
+        self.pipes.set_has_some(false);
     }
 
     /// Takes a pipe back that a sink has emptied.

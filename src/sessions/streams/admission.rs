@@ -76,7 +76,7 @@ pub struct AdmissionRules {
     /// `--allow` and `--deny`.
     pub access: Access,
     /// Whether an allow list refuses clients without an IP address too: proxies name clients of any kind
-    /// (`--accept-proxy`). Those of a unix listener itself are in the hands of its file's mode.
+    /// (`--accept-proxy`). Elsewhere those of a unix listener are left to the mode of its file.
     pub ip_only: bool,
     /// `--conns`: how many connections to take in all.
     pub conns: Option<u64>,

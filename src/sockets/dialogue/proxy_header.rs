@@ -25,6 +25,8 @@ const LOCAL: u8 = 0x20;
 const PROXIED: u8 = 0x21;
 /// AF_UNIX, SOCK_STREAM.
 const UNIX_STREAM: u8 = 0x31;
+/// AF_UNIX, SOCK_DGRAM. Of a client of any family it counts who it is, not what its proxy has spoken with it.
+const UNIX_DGRAM: u8 = 0x32;
 
 /// The form of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +109,8 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
 
 /// The unix names in a header of version 2, which has them whole.
 fn unix(bytes: &[u8]) -> Option<(Endpoint, Endpoint)> {
-    let [PROXIED, UNIX_STREAM] = bytes.get(SIGNATURE.len()..SIGNATURE.len() + 2)? else {
+    let [PROXIED, UNIX_STREAM | UNIX_DGRAM] = bytes.get(SIGNATURE.len()..SIGNATURE.len() + 2)?
+    else {
         return None;
     };
     let name = |at: usize| Some(Endpoint::of_unix_bytes(bytes.get(at..at + NAME)?));

@@ -111,6 +111,46 @@ fn pipes_take_no_descriptors_that_clients_need() {
     }
 }
 
+/// The pipes of one loop give theirs to the clients of another, which are served as well.
+#[test]
+fn pipes_take_no_descriptors_that_another_loop_needs() {
+    const CLIENTS: usize = 32;
+    let (upstream, target) = listener();
+    let mut shell = Command::new("sh");
+    let line = "ulimit -n 121; exec \"$@\"";
+    shell.args(["-c", line, "sh", wirecat_path(), "tcp-serve", "--forward", &target]);
+    shell.args(["--threads", "2", "-v", "127.0.0.1:0"]);
+    let (relay, address) = program(shell).serve();
+    let bytes = noise(LENGTH);
+    let join = || (connect(&address), accept(&upstream));
+    // Each loop gets every second one; all of one loop leave.
+    let (mut stay, mut leave) = (Vec::new(), Vec::new());
+    for _ in 0..CLIENTS / 2 {
+        stay.push(join());
+        leave.push(join());
+    }
+    pass_pieces(&stay);
+    let same = |socket: &TcpStream| socket.try_clone().expect("a socket");
+    let back: Vec<_> = stay.iter().map(|(client, far)| (same(far), same(client))).collect();
+    for (client, far) in leave {
+        drop(client);
+        assert_eq!(read_all(&far), b"");
+    }
+    thread::scope(|scope| {
+        send_all(scope, &stay, &bytes);
+        send_all(scope, &back, &bytes);
+        wait_until("the pipes are held", || pipes(relay.pid()) >= CLIENTS - 10);
+        let late: Vec<_> = (0..CLIENTS / 2).map(|_| join()).collect();
+        pass_pieces(&late);
+        for (_, far) in stay.iter().chain(&back) {
+            assert_same(&read_all(far), &bytes);
+        }
+    });
+    relay.signal(libc::SIGTERM);
+    let ended = relay.wait();
+    assert!(!ended.stderr.contains("cannot connect"), "{}", ended.stderr);
+}
+
 /// Sends the bytes and FIN on each connection at once; those that are stuck take them in the end.
 fn send_all<'scope, 'env>(
     scope: &'scope thread::Scope<'scope, 'env>,
