@@ -1,7 +1,7 @@
 //! The half-close table of SPEC section 6: what stands behind stdin against what the peer does,
 //! with the exit status, the bytes and the time of each cell, on both paths that bytes may take.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 use std::thread;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::support::data::PATHS;
 use crate::support::load::{self, in_some_try};
-use crate::support::net::{accept, connect, listener, read_what_comes, reset};
+use crate::support::net::{listener, read_what_comes, reset, try_accept, try_connect};
 use crate::support::terminal::pty;
 use crate::support::{Ended, Program, Running, program, wirecat, wirecat_path};
 
@@ -94,10 +94,12 @@ const SERVER: [(Stdin, [End; 4]); 7] = [
     (Stdin::Absent, [Once(0), Once(0), Once(6), Never]),
 ];
 
-/// Plays the peer. The stream is given back where it has to stay open.
-fn play(peer: Peer, mut stream: TcpStream) -> (Vec<u8>, Option<TcpStream>) {
-    stream.write_all(ANSWER.as_bytes()).unwrap();
-    match peer {
+/// Plays the peer. The stream is given back where it has to stay open; there is none where the other
+/// side was not there any more.
+fn play(peer: Peer, stream: io::Result<TcpStream>) -> io::Result<(Vec<u8>, Option<TcpStream>)> {
+    let mut stream = stream?;
+    stream.write_all(ANSWER.as_bytes())?;
+    Ok(match peer {
         Peer::Closes => (Vec::new(), None),
         Peer::Resets => {
             reset(stream);
@@ -108,7 +110,7 @@ fn play(peer: Peer, mut stream: TcpStream) -> (Vec<u8>, Option<TcpStream>) {
             (read_what_comes(&stream), None)
         }
         Peer::NeverCloses => (read_what_comes(&stream), Some(stream)),
-    }
+    })
 }
 
 /// The options of a cell: every limit that may be given, so that those that must not matter show
@@ -151,11 +153,20 @@ fn with_stdin(stdin: Stdin, args: Vec<String>) -> (Program, Option<std::fs::File
     }
 }
 
-/// Waits for the end of a cell; along the way stdin gets its late bytes where it is open.
-fn conclude(mut running: Running, end: End) -> Ended {
+/// Waits for the end of a cell; along the way stdin gets its late bytes where it is open. An error is
+/// that the limit came before this could look at it.
+fn conclude(mut running: Running, end: End) -> Result<Ended, String> {
+    if matches!(end, QuitAfter | Never) {
+        let is_waiting = running.comes_to_output(ANSWER) && running.is_running();
+        if !is_waiting && running.took() >= least(end) {
+            return Err(format!("looked at after {:?}", running.took()));
+        }
+        assert!(is_waiting, "it did not wait for the peer");
+        return Ok(running.wait_open());
+    }
     running.wait_for_output(ANSWER);
     match end {
-        Once(_) => {}
+        Once(_) | QuitAfter | Never => {}
         AfterInput(_) => {
             running.wait_for("eof");
             // Time has to pass here: no hidden timer may end it meanwhile (SPEC 1.4).
@@ -164,9 +175,8 @@ fn conclude(mut running: Running, end: End) -> Ended {
             running.say(LATE);
             running.end_input();
         }
-        QuitAfter | Never => assert!(running.is_running(), "it did not wait for the peer"),
     }
-    running.wait_open()
+    Ok(running.wait_open())
 }
 
 /// Runs one cell, and returns whether it was in time, where other load does not count.
@@ -179,21 +189,23 @@ fn run_cell(
     let mut args = vec![if serve { "tcp-serve" } else { "tcp-connect" }.to_owned()];
     args.extend(limits(stdin, end));
     args.extend(path.iter().map(|word| (*word).to_owned()));
-    let (ended, ((received, _held), queued)) = if serve {
+    let cell = format!("{path:?}, serve {serve}, {stdin:?}, {peer:?}, {end:?}");
+    let (ended, (played, queued)) = if serve {
         args.extend(["-1".to_owned(), "127.0.0.1:0".to_owned()]);
         let (server, _terminal) = with_stdin(stdin, args);
         let (server, address) = server.serve();
-        let peer = thread::spawn(move || timed(|| play(peer, connect(&address))));
+        let peer = thread::spawn(move || timed(|| play(peer, try_connect(&address))));
         (conclude(server, end), peer.join().unwrap())
     } else {
         let (listener, address) = listener();
         args.push(address);
         let (client, _terminal) = with_stdin(stdin, args);
         let client = client.start();
-        let peer = thread::spawn(move || timed(|| play(peer, accept(&listener))));
+        let peer = thread::spawn(move || timed(|| play(peer, try_accept(&listener))));
         (conclude(client, end), peer.join().unwrap())
     };
-    let cell = format!("{path:?}, serve {serve}, {stdin:?}, {peer:?}, {end:?}");
+    let ended = ended.map_err(|why| format!("{cell}: {why}"))?;
+    let (received, _held) = played.unwrap_or_else(|error| panic!("{cell}: {error}"));
     let ended = Ended { queued: ended.queued + queued, ..ended };
     judge(&cell, stdin, peer, end, &ended, &received);
     let limit = least(end) + AT_ONCE;

@@ -90,9 +90,10 @@ fn a_person_is_shown_what_it_waits_for() {
     let (listener, address) = listener();
     let mut terminal = on_terminal(&["tcp-connect", &address]);
     let peer = accept(&listener);
+    // Before the end of input is sent, from which on it waits.
+    let since = Instant::now();
     terminal.type_in("\x04");
     assert_eq!(read_all(&peer), b"");
-    let since = Instant::now();
     terminal.wait_for("waiting for the peer to close (--quit-after limits this)");
     let took = since.elapsed();
     assert!(took > Duration::from_millis(2900), "told after {took:?}");

@@ -100,12 +100,12 @@ fn after_a_lost_connection() {
 #[test]
 fn after_an_error() {
     let nobody = RefusingPort::new();
-    let args = format!("--nick ann --wait 500ms {}", nobody.address);
+    let args = format!("--nick ann --wait 3s {}", nobody.address);
     let mut ann = is_restored(&args, 4, |_| {});
     ann.sees("cannot connect to 127.0.0.1");
     let (_host, address) = relay();
-    let mut ann = is_restored(&format!("--nick ann --timeout 500ms {address}"), 124, |_| {});
-    ann.sees("the time of 500ms is up");
+    let mut ann = is_restored(&format!("--nick ann --timeout 3s {address}"), 124, |_| {});
+    ann.sees("the time of 3s is up");
 }
 
 /// A terminal that goes away without a signal, as one that is not the controlling terminal does, is

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::{long, processes_with, wait_until, with_command};
+use crate::support::gate::Gate;
 use crate::support::net::{RefusingPort, accept, listener, read_all};
 use crate::support::{PATIENCE, proc, program, skip, wirecat, wirecat_path};
 
@@ -144,9 +145,12 @@ fn the_command_has_the_streams_that_are_free() {
 /// Conformance 15: a child holds no socket of ours, nor what else we opened.
 #[test]
 fn the_command_has_no_descriptor_of_ours() {
-    let list = "sleep 0.3; ls -l /proc/self/fd >&2";
-    let mut running = with_command("tcp-serve --on accepted=true 127.0.0.1:0", list).start();
+    let gate = Gate::new();
+    let list = format!("{}; ls -l /proc/self/fd >&2", gate.line());
+    let mut running = with_command("tcp-serve -v --on accepted=true 127.0.0.1:0", &list).start();
     let _client = TcpStream::connect(running.address()).unwrap();
+    running.wait_for("accepted #1");
+    gate.open();
     let ended = running.wait_open().code(0);
     let told = ended.stderr.lines().filter(|line| line.contains(" -> "));
     let foreign: Vec<&str> = told
@@ -326,9 +330,12 @@ fn an_ended_command_is_no_zombie() {
 fn a_client_ends_with_its_command() {
     let (listener, address) = listener();
     let args = format!("tcp-connect {address}");
-    let running = with_command(&args, "sleep 0.2").piped().start();
+    let gate = Gate::new();
+    let mut running = with_command(&args, &gate.line()).piped().start();
     let mut peer = accept(&listener);
     peer.write_all(b"hello").unwrap();
+    running.wait_for_output("hello");
+    gate.open();
     let ended = running.wait_open().code(0);
     assert_eq!(ended.text(), "hello");
     assert_eq!(read_all(&peer), b"");

@@ -300,7 +300,7 @@ fn what_waits_at_the_end_is_reported() {
     let directory = crate::support::tempdir().expect("a directory");
     let path = directory.path().join("peer");
     let _peer = UnixDatagram::bind(&path).expect("a socket");
-    let mut sender = sender(&format!("udp-send -w 1s unix:{}", path.display()));
+    let mut sender = sender(&format!("udp-send -w 5s unix:{}", path.display()));
     sender.say("{\"send\":\"x\"}\n".repeat(500));
     let ended = sender.wait_open().code(124).says("these bytes are left: ");
     let sent = named(&ended.events(), "sent").len();

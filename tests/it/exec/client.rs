@@ -73,7 +73,7 @@ fn the_last_output_of_a_client_arrives_every_time() {
 #[test]
 fn a_client_that_ends_takes_its_command_with_it() {
     for (args, signal, code) in
-        [(&[][..], Some(libc::SIGINT), None), (&["-w", "500ms"][..], None, Some(124))]
+        [(&[][..], Some(libc::SIGINT), None), (&["-w", "3s"][..], None, Some(124))]
     {
         let (server, address): (TcpListener, String) = listener();
         let command = ["tcp-connect", "--sh", "--exec", "echo $$; sleep 1000; echo no", &address];

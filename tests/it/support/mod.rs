@@ -6,6 +6,7 @@ pub(crate) mod daemon;
 pub(crate) mod data;
 pub(crate) mod datagrams;
 mod ended;
+pub(crate) mod gate;
 pub(crate) mod load;
 pub(crate) mod namespaces;
 pub(crate) mod net;

@@ -75,13 +75,22 @@ pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
     if socket.read_timeout().expect("a timeout").is_none() {
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     }
-    let (stream, _) = listener.accept().expect("somebody connects");
-    bounded(stream)
+    try_accept(listener).expect("somebody connects")
+}
+
+/// The same of a [`listener`] where somebody may end before they connect.
+pub(crate) fn try_accept(listener: &TcpListener) -> io::Result<TcpStream> {
+    listener.accept().map(|(stream, _)| bounded(stream))
 }
 
 /// A connection to a server.
 pub(crate) fn connect(address: &str) -> TcpStream {
-    bounded(TcpStream::connect(address).expect("the server accepts"))
+    try_connect(address).expect("the server accepts")
+}
+
+/// The same to a server that may be gone, or that resets whom it does not let in.
+pub(crate) fn try_connect(address: &str) -> io::Result<TcpStream> {
+    TcpStream::connect(address).map(bounded)
 }
 
 /// A connection whose kernel takes next to nothing that is not read.

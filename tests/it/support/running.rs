@@ -115,6 +115,13 @@ impl Running {
         self.wait_until(|output| output.windows(wanted.len()).any(|window| window == wanted));
     }
 
+    /// The same, and whether they came before stdout had its end.
+    pub(crate) fn comes_to_output(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        let wanted = bytes.as_ref();
+        let is_there = |output: &[u8]| output.windows(wanted.len()).any(|window| window == wanted);
+        self.try_until(is_there).is_ok()
+    }
+
     /// Waits for the first event of this name on stdout, and returns it.
     #[track_caller]
     pub(crate) fn wait_for_event(&mut self, name: &str) -> serde_json::Value {
@@ -149,22 +156,22 @@ impl Running {
 
     #[track_caller]
     fn wait_until(&mut self, is_enough: impl Fn(&[u8]) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let output = self.stdout.as_mut().expect("stdout is collected");
-            if is_enough(&output.bytes) {
-                return;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match output.receiver.recv_timeout(left) {
-                Ok(more) => output.bytes.extend(more),
-                Err(error) => {
-                    let (length, tail) = (output.bytes.len(), output.bytes.len().min(500));
-                    let tail = String::from_utf8_lossy(&output.bytes[length - tail..]).into_owned();
-                    self.fail(&format!("stdout has {length} bytes, at last {tail:?} ({error})"));
-                }
-            }
+        if let Err(error) = self.try_until(is_enough) {
+            let bytes = &self.stdout.as_ref().expect("stdout is collected").bytes;
+            let (length, tail) = (bytes.len(), bytes.len().min(500));
+            let tail = String::from_utf8_lossy(&bytes[length - tail..]).into_owned();
+            self.fail(&format!("stdout has {length} bytes, at last {tail:?} ({error})"));
         }
+    }
+
+    fn try_until(&mut self, is_enough: impl Fn(&[u8]) -> bool) -> Result<(), RecvTimeoutError> {
+        let deadline = Instant::now() + PATIENCE;
+        let output = self.stdout.as_mut().expect("stdout is collected");
+        while !is_enough(&output.bytes) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            output.bytes.extend(output.receiver.recv_timeout(left)?);
+        }
+        Ok(())
     }
 
     /// Sends a signal.
@@ -172,6 +179,11 @@ impl Running {
         let pid = rustix::process::Pid::from_raw(self.pid() as i32).expect("a pid");
         let signal = rustix::process::Signal::from_named_raw(signal).expect("a signal");
         rustix::process::kill_process(pid, signal).expect("the process is there");
+    }
+
+    /// How long ago it was started.
+    pub(crate) fn took(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Whether it has not ended yet.

@@ -74,7 +74,8 @@ fn a_closed_port_is_exit_4() {
 /// Number 11: a refusal ends it at once, whatever would still have been sent or waited for.
 #[test]
 fn a_closed_port_ends_a_paced_sender_at_once() {
-    let address = format!("127.0.0.1:{}", ClosedPort::new().port);
+    let closed = ClosedPort::new();
+    let address = format!("127.0.0.1:{}", closed.port);
     for option in ["--rate=1/s", "--reply=1m"] {
         let ended = wirecat(["udp-send", option, &address]).input("a\n".repeat(100)).run().code(4);
         assert!(ended.took.as_secs() < 20, "{option}: {:?}", ended.took);
