@@ -10,7 +10,7 @@ use socket2::SockRef;
 
 use super::multicast::Port;
 use super::support::net::{connect, peer, read_all, read_exactly, reset};
-use super::support::{Program, Running, program, skip, wirecat};
+use super::support::{Program, Running, proc, program, skip, wirecat};
 
 /// The folder of the examples, which are up to date: `cargo test --test it` alone does not build
 /// them. Whoever may not write where they are takes them as they were built with this program;
@@ -26,7 +26,9 @@ static EXAMPLES: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.args(["build", "--quiet", "--offline", "--examples", "--profile", "test"]);
     cargo.arg("--manifest-path").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
-    let built = cargo.arg("--target-dir").arg(target).status().expect("cargo runs");
+    cargo.arg("--target-dir").arg(target);
+    let built = proc::spawn_apart(&mut cargo).and_then(|mut cargo| cargo.wait());
+    let built = built.expect("cargo runs");
     assert!(built.success(), "the examples are not built: {built}");
     Some(examples)
 });

@@ -13,6 +13,7 @@ use socket2::Socket;
 
 use crate::support::namespaces::{Host, has};
 use crate::support::net::{accept, connect, listener};
+use crate::support::proc::unshared;
 use crate::support::{skip, wirecat};
 
 /// The TCP sockets of a running process, shared with it (pidfd_getfd(2), Linux 5.6).
@@ -152,7 +153,7 @@ fn mark_is_set_or_refused_with_its_reason() {
 fn backlog_is_that_of_the_listener() {
     for (args, backlog) in [(&[][..], "1024"), (&["-O", "backlog=7"][..], "7")] {
         let mut server = wirecat([&["tcp-serve", "127.0.0.1:0"], args].concat()).start();
-        let filter = format!("sport = :{}", server.port());
+        let filter = format!("src 127.0.0.1:{}", server.port());
         let Ok(output) = crate::support::proc::output(Command::new("ss").args(["-ltnH", &filter]))
         else {
             return skip("backlog_is_that_of_the_listener", "no ss");
@@ -179,7 +180,7 @@ fn a_clamped_buffer_is_said() {
 /// SPEC section 5: `--bind` chooses the address, and the port where it names one.
 #[test]
 fn bind_is_where_a_client_comes_from() {
-    let free = TcpListener::bind("127.5.5.8:0").unwrap().local_addr().unwrap();
+    let free = unshared(|| TcpListener::bind("127.5.5.8:0").unwrap().local_addr().unwrap());
     for bind in ["127.5.5.7", "127.5.5.7:0", &free.to_string()] {
         let (listener, address) = listener();
         let client = wirecat(["tcp-connect", "--bind", bind, &address]).start();

@@ -4,7 +4,8 @@ use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use super::{answers, driven, expected, named};
-use crate::support::datagrams::{ClosedPort, hear, hear_all, hear_nothing, socket, socket_on};
+use crate::multicast::Port;
+use crate::support::datagrams::{ClosedPort, hear, hear_all, hear_nothing, socket};
 use crate::support::net::uninterrupted;
 use crate::support::{PATIENCE, Running, wirecat};
 
@@ -311,9 +312,7 @@ fn what_waits_at_the_end_is_reported() {
 /// group is named as one.
 #[test]
 fn groups_are_sent_to_by_command() {
-    let port = socket_on("0.0.0.0:0");
-    let number = port.local_addr().expect("an address").port();
-    drop(port);
+    let number = Port::new().number;
     let joined = |group: &str| {
         let args = format!("mcast-join {group}:{number}%lo --output json --input json");
         let mut running = wirecat(args.split_whitespace()).piped().start();

@@ -9,11 +9,23 @@ use crate::support::load::in_some_try;
 use crate::support::net::RefusingPort;
 use crate::support::wirecat;
 
+/// Both on one port, whose number one of them alone may find free.
+fn listener_and_socket() -> (TcpListener, UdpSocket) {
+    let mut taken = Vec::new();
+    for _ in 0..100 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        if let Ok(socket) = UdpSocket::bind(listener.local_addr().unwrap()) {
+            return (listener, socket);
+        }
+        taken.push(listener);
+    }
+    panic!("no port is free for both");
+}
+
 /// RFC 862 on both kinds of socket, by plain sockets that serve for as long as the test runs.
 fn plain_server() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (listener, socket) = listener_and_socket();
     let address = listener.local_addr().unwrap();
-    let socket = UdpSocket::bind(address).expect("the same port");
     thread::spawn(move || {
         let mut bytes = vec![0; 65_536];
         while let Ok((count, from)) = socket.recv_from(&mut bytes) {

@@ -11,6 +11,9 @@ use std::time::Duration;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
 use super::{Port, events, host, joined};
+use crate::support::datagrams::socket;
+use crate::support::load::in_some_try;
+use crate::support::namespaces::Host;
 use crate::support::net::uninterrupted;
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, Running, wirecat, wirecat_path};
@@ -130,8 +133,9 @@ fn a_sender_shares_its_port_with_members() {
     let data = &events(ended.text(), "data")[0];
     assert_eq!(data["text"], "question");
     assert!(data["peer"].as_str().expect("a peer").ends_with(&format!(":{port}")), "{data}");
-    let alone = Port::new();
-    let args = format!("mcast-send {group} --send x --bind :{}", alone.number);
+    let alone = socket();
+    let number = alone.local_addr().unwrap().port();
+    let args = format!("mcast-send {group} --send x --bind :{number}");
     wirecat(args.split_whitespace()).run().code(5).says("another program has this port");
 }
 
@@ -271,6 +275,12 @@ fn test_traffic_is_accounted_for() {
 #[test]
 fn the_intervals_add_up_to_the_whole() {
     let Some(host) = host("the_intervals_add_up_to_the_whole") else { return };
+    // A loaded machine may not send as often as it should.
+    in_some_try(|whole| (40..=51).contains(whole), || probes_of_a_second(&host));
+}
+
+/// Sends 50 probes a second for a second, and returns how many were counted.
+fn probes_of_a_second(host: &Host) -> u64 {
     let args = "mcast-join 239.77.6.2:5000%lo --stats --interval 200ms --idle-timeout 4s \
                 --output json";
     let mut group = host.wirecat(args).start();
@@ -284,8 +294,9 @@ fn the_intervals_add_up_to_the_whole() {
         .map(|event| event["messages"].as_u64().unwrap_or_default())
         .collect();
     let (whole, intervals) = messages.split_last().expect("figures");
-    assert!((40..=51).contains(whole), "{messages:?}");
+    assert!(*whole <= 51, "{messages:?}");
     assert_eq!(intervals.iter().sum::<u64>(), *whole, "{messages:?}");
+    *whole
 }
 
 /// Who starts probes at a terminal sees how fast they go out, and that they go on.

@@ -12,22 +12,27 @@ mod silence;
 use std::net::UdpSocket;
 
 use serde_json::Value;
+use socket2::SockRef;
 
 use super::support::namespaces::{Host, Lan};
 use super::support::{Ended, Running, skip};
 
-/// A UDP port for groups on lo that no other test is given while this lives: another process
-/// has it for 127.0.0.1, which is no group.
+/// A UDP port for groups on lo that no other test is given: this process has it for 127.0.0.1, which
+/// is no group, hears nobody there, and lets those have it who share it.
 pub(super) struct Port {
     pub(super) number: u16,
-    _socket: UdpSocket,
 }
 
 impl Port {
     pub(super) fn new() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let number = socket.local_addr().expect("an address").port();
-        Self { number, _socket: socket }
+        let shared = SockRef::from(&socket);
+        shared.set_reuse_address(true).expect("an option");
+        socket.connect("127.0.0.1:9").expect("nobody");
+        // Most take the number alone, and theirs it is for as long as their test runs.
+        std::mem::forget(socket);
+        Self { number }
     }
 }
 

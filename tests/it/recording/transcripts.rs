@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::Shutdown;
 
 use super::{Place, in_short};
+use crate::multicast::Port;
 use crate::support::data::noise;
 use crate::support::datagrams::{hear, socket};
 use crate::support::net::{connect, peer, read_all, read_exactly};
@@ -138,8 +139,7 @@ fn datagrams_have_their_peers() {
 fn groups_are_named() {
     let place = Place::new();
     let (heard, sent) = (place.arg("heard"), place.arg("sent"));
-    // Any free port does; the group is this test's own.
-    let port = socket().local_addr().unwrap().port();
+    let port = Port::new().number;
     let group = format!("239.77.3.9:{port}");
     let on_lo = format!("{group}%lo");
     let mut listener = wirecat(["mcast-join", "-c", "1", "--record", &heard, &on_lo]).start();

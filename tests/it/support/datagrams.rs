@@ -140,7 +140,10 @@ fn shared(address: &SocketAddr) -> std::io::Result<Socket> {
 }
 
 fn deaf(address: &SocketAddr) -> std::io::Result<Socket> {
-    let socket = shared(address)?;
+    let socket = Socket::new(Domain::for_address(*address), Type::DGRAM, None)?;
+    // It shares the port once it has it: else it might be given one that another shares.
+    socket.bind(&(*address).into())?;
+    socket.set_reuse_address(true)?;
     let mut nobody = *address;
     nobody.set_port(9);
     socket.connect(&nobody.into())?;

@@ -37,11 +37,15 @@ pub(crate) use self::binary::is_full_size;
 pub(crate) use self::binary::wirecat_path;
 pub(crate) use self::ended::{Ended, named};
 pub(crate) use self::running::Running;
-pub(crate) use self::skipped::skip;
 pub(crate) use self::watchdog::watch_anew;
 
 /// How long anything may take that should be quick, on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Notes that a test could not run here, and why; a child keeps the lines.
+pub(crate) fn skip(subject: &str, why: &str) {
+    proc::sharing(|| skipped::skip(subject, why));
+}
 
 /// A wirecat that has not started yet; stdin is the null device.
 pub(crate) fn wirecat<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Program {

@@ -112,10 +112,20 @@ static CHILDREN: RwLock<()> = RwLock::new(());
 
 /// Starts a child; [`unshared`] waits meanwhile.
 pub(crate) fn spawn(command: &mut Command) -> std::io::Result<Child> {
-    let _guard = CHILDREN.read().unwrap_or_else(PoisonError::into_inner);
-    let child = command.spawn()?;
+    let child = spawn_apart(command)?;
     watchdog::has_started(child.id());
     Ok(child)
+}
+
+/// The same of a child that is all tests', and does not end with the one that is too long.
+pub(crate) fn spawn_apart(command: &mut Command) -> std::io::Result<Child> {
+    sharing(|| command.spawn())
+}
+
+/// Does what makes a child in its own way.
+pub(crate) fn sharing<T>(make: impl FnOnce() -> T) -> T {
+    let _guard = CHILDREN.read().unwrap_or_else(PoisonError::into_inner);
+    make()
 }
 
 /// Runs a child to its end. It is made by [`spawn`], as all are, for [`unshared`] to wait for.

@@ -1,11 +1,13 @@
 //! Interop both ways with nc.openbsd and socat.
 
+use std::net::UdpSocket;
 use std::process::Command;
 
 use rustix::process::Signal;
 
 use crate::support::datagrams::{ClosedPort, hear_all, socket};
 use crate::support::peers::Peer;
+use crate::support::proc::unshared;
 use crate::support::{program, skip, wirecat};
 
 fn has(peer: Peer, test: &str) -> bool {
@@ -34,7 +36,7 @@ fn nc_and_socat_are_received_and_answered() {
     let port = listener.udp_port().to_string();
     let to = format!("UDP4-SENDTO:127.0.0.1:{port}");
     let table = [
-        (peer(Peer::Nc, &["-u", "-w1", "127.0.0.1", &port]), "from nc\n"),
+        (peer(Peer::Nc, &["-u", "-w2", "127.0.0.1", &port]), "from nc\n"),
         (peer(SOCAT, &["-t1", "-", &to]), "from socat\n"),
     ];
     for (command, text) in table {
@@ -76,15 +78,21 @@ fn send_until_heard(address: &str) {
     panic!("nobody listens on {address}");
 }
 
-/// nc without reuse: it takes the port that a plain socket has just left.
+/// A port that is free, below those that Linux gives to whoever asks for any.
+fn low_port() -> u16 {
+    let is_free = |port: &u16| unshared(|| UdpSocket::bind(("127.0.0.1", *port)).is_ok());
+    // Another run of the tests does not begin with the same one.
+    let first = 18_000 + (std::process::id() % 1000) as u16;
+    (first..20_000).find(is_free).expect("a free port")
+}
+
+/// nc without reuse: nobody may have its port.
 #[test]
 fn nc_receives_from_us_and_answers() {
     if !has(Peer::Nc, "udp nc") {
         return;
     }
-    let free = socket();
-    let port = free.local_addr().unwrap().port().to_string();
-    drop(free);
+    let port = low_port().to_string();
     let mut nc = program(peer(Peer::Nc, &["-u", "-l", "127.0.0.1", &port])).piped().start();
     nc.say("answer\n");
     let address = format!("127.0.0.1:{port}");

@@ -28,7 +28,7 @@ fn hear(socket: &UnixDatagram) -> Vec<u8> {
 fn a_question_is_answered_over_a_path_and_over_an_abstract_name() {
     let directory = crate::support::tempdir().unwrap();
     let path = format!("unix:{}", directory.path().join("s").display());
-    let name = format!("unix:@wirecat-test-{}", std::process::id());
+    let name = format!("unix:@wirecat-test-udp-{}", std::process::id());
     for address in [path, name] {
         let arguments = ["udp-listen", "-c", "2", "--reply", "pong", "--output=line", &address];
         let mut listener = wirecat(arguments).start();
