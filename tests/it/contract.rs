@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::support::net::{RefusingPort, connect, read_what_comes};
+use crate::support::net::{RefusingPort, read_what_comes, try_connect};
 use crate::support::{Ended, Running, wirecat};
 
 /// A server that reports everything on stdout as JSON, and its address.
@@ -35,7 +35,7 @@ fn kinds(ended: &Ended, name: &str) -> Vec<String> {
 fn a_client_whose_upstream_refuses_is_closed_for_it() {
     let nobody = RefusingPort::new();
     let (mut server, address) = server(&["--forward", &nobody.address]);
-    let _ = read_what_comes(&connect(&address));
+    let _ = try_connect(&address).map(|client| read_what_comes(&client));
     assert_eq!(server.wait_for_event("closed")["detail"], "upstream");
     server.signal(libc::SIGTERM);
     let ended = server.wait();
@@ -45,14 +45,14 @@ fn a_client_whose_upstream_refuses_is_closed_for_it() {
 #[test]
 fn a_command_that_fails_is_a_warning() {
     let (server, address) = server(&["-1", "--exec", "false"]);
-    let _ = read_what_comes(&connect(&address));
+    let _ = try_connect(&address).map(|client| read_what_comes(&client));
     assert_eq!(kinds(&server.wait(), "warning"), ["command"]);
 }
 
 #[test]
 fn a_client_that_is_turned_away_is_closed_without_counts() {
     let (mut server, address) = server(&["--deny", "127.0.0.0/8"]);
-    let _ = read_what_comes(&connect(&address));
+    let _ = try_connect(&address).map(|client| read_what_comes(&client));
     let closed = server.wait_for_event("closed");
     assert_eq!((&closed["detail"], &closed["in"]), (&"refused".into(), &Value::Null));
     server.signal(libc::SIGTERM);

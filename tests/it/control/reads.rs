@@ -7,7 +7,7 @@ use serde_json::Value;
 use socket2::SockRef;
 
 use super::{answers, client, driven, expected, named, server, started};
-use crate::support::net::{connect, peer, read_all, read_exactly, reset};
+use crate::support::net::{connect, peer, read_all, read_exactly, reset, wait_for_delivery};
 use crate::support::proc::wait_until;
 use crate::support::{Running, proc, wirecat};
 
@@ -165,7 +165,7 @@ fn a_read_has_a_deadline_of_its_own() {
     let (mut server, address) = server("--paused");
     let (mut one, mut two) = (client(&mut server, &address), client(&mut server, &address));
     one.write_all(b"half").expect("it is taken");
-    server.say("{\"read\":1,\"as\":\"line\",\"within\":\"50ms\"}\n{\"read\":2,\"as\":\"line\"}\n");
+    server.say("{\"read\":1,\"as\":\"line\",\"within\":\"1s\"}\n{\"read\":2,\"as\":\"line\"}\n");
     assert_eq!(read_all(&one), b"");
     drop(one);
     let closed = server.wait_for_event("closed");
@@ -190,6 +190,7 @@ fn the_end_of_a_paused_connection_comes_behind_all_that_precedes_it() {
     let closed = server.wait_for_event("closed");
     assert_eq!((&closed["conn"], &closed["detail"]), (&3.into(), &"reset".into()));
     four.write_all(b"a\nb\n").expect("it is taken");
+    wait_for_delivery(&four);
     reset(four);
     for conn in [2, 4] {
         read(&mut server, conn, "line");

@@ -104,11 +104,15 @@ pub(crate) fn connect_narrow(address: &str) -> TcpStream {
 
 /// A connection to a server from another address of loopback.
 pub(crate) fn connect_from(ip: Ipv4Addr, address: &str) -> TcpStream {
+    try_connect_from(ip, address).expect("the server accepts")
+}
+
+/// The same to a server that may turn it away.
+pub(crate) fn try_connect_from(ip: Ipv4Addr, address: &str) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.bind(&SocketAddr::from((ip, 0)).into()).expect("an address of loopback");
     let address: SocketAddr = address.parse().expect("an address");
-    socket.connect(&address.into()).expect("the server accepts");
-    bounded(socket.into())
+    socket.connect(&address.into()).map(|()| bounded(socket.into()))
 }
 
 /// The same connection, with a limit for each call.
@@ -183,6 +187,16 @@ pub(crate) fn until_reset(mut stream: &TcpStream) -> Vec<u8> {
     let error = stream.read_to_end(&mut bytes).expect_err("it ends with a reset");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "after {} bytes", bytes.len());
     bytes
+}
+
+/// The same of somebody who is turned away, which may come before connect(2) has returned.
+#[track_caller]
+pub(crate) fn until_turned_away(connected: io::Result<TcpStream>) -> Vec<u8> {
+    let failed = |error: io::Error| {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "it may not connect");
+        Vec::new()
+    };
+    connected.map_or_else(failed, |stream| until_reset(&stream))
 }
 
 /// Exactly so many bytes.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use super::{check_order, clients, named, server, talk};
-use crate::support::net::{bounded, connect, read_all, until_reset};
+use crate::support::net::{bounded, connect, read_all, try_connect, until_turned_away};
 use crate::support::wirecat;
 
 /// So many are served, and the rest wait in the backlog.
@@ -154,7 +154,7 @@ fn expect_ends_the_run_in_whatever_loop_it_is_met() {
 fn who_is_denied_reaches_no_loop() {
     let (server, address) = server(2, "tcp-serve --reply hi --deny=127.0.0.0/8");
     for _ in 0..10 {
-        assert!(until_reset(&connect(&address)).is_empty());
+        assert!(until_turned_away(try_connect(&address)).is_empty());
     }
     server.signal(libc::SIGTERM);
     let ended = server.wait_open().code(0);

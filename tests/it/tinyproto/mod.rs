@@ -29,6 +29,13 @@ fn hear(stream: &TcpStream, bytes: &[u8]) {
     assert_eq!(heard, bytes, "{} and not {}", heard.escape_ascii(), bytes.escape_ascii());
 }
 
+/// Says no more than this, and closes when the client has: a close that leaves its hello unread is a reset.
+fn end_with(mut stream: &TcpStream, hello: &[u8]) {
+    let _ = stream.write_all(hello);
+    let _ = stream.shutdown(Shutdown::Write);
+    read_what_comes(stream);
+}
+
 /// The capture of `WIRE.md`, with wirecat as its client.
 #[test]
 fn a_client_offers_its_messages_and_answers_offers() {
@@ -73,9 +80,7 @@ fn a_server_takes_messages_and_offers_replies() {
 #[test]
 fn a_peer_that_takes_nobody_is_one_that_refuses() {
     for hello in [&[0_u8; 254][..], b"\xfe"] {
-        let server = peer(move |mut stream| {
-            let _ = stream.write_all(hello);
-        });
+        let server = peer(move |stream| end_with(&stream, hello));
         let ended = client(&["--log", "json"], &server.address).run().code(4);
         ended.says("\"kind\":\"refused\"");
         server.join();
@@ -87,9 +92,7 @@ fn a_peer_that_speaks_something_else_is_an_error() {
     for (hello, words) in
         [(&b"HTTP"[..], "not tinyproto: it begins with 0x48"), (b"", "before its hello")]
     {
-        let server = peer(move |mut stream| {
-            let _ = stream.write_all(hello);
-        });
+        let server = peer(move |stream| end_with(&stream, hello));
         client(&[], &server.address).run().code(6).says(words);
         server.join();
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{client, hear, say, serve};
 use crate::support::load::Stopwatch;
-use crate::support::net::{accept, connect, listener, read_all, reset};
+use crate::support::net::{accept, connect, listener, read_all, reset, wait_for_delivery};
 use crate::support::proc::wait_for_state;
 use crate::support::{Running, wirecat};
 
@@ -36,6 +36,7 @@ fn a_reset_that_an_answer_meets_is_no_orderly_end() {
         near.wait_for_output("ok\n");
         stop(&near);
         say(&stream, b"\0\0\0\0");
+        wait_for_delivery(&stream);
         reset(stream);
         near.signal(libc::SIGCONT);
         let ended = near.wait_open().code(6);
@@ -57,6 +58,7 @@ fn a_client_that_resets_has_not_ended_in_order() {
         stop(&server);
         say(&stream, b"\0\0\0\0");
         say(&stream, rest);
+        wait_for_delivery(&stream);
         reset(stream);
         server.signal(libc::SIGCONT);
         let ended = server.wait().code(6);
@@ -89,6 +91,7 @@ fn what_was_read_ahead_of_a_reset_is_printed() {
         say(&stream, &message);
         said += 1;
     }
+    wait_for_delivery(&stream);
     reset(stream);
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();
