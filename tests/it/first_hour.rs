@@ -159,7 +159,7 @@ fn a_server_is_talked_to_until_control_c() {
         r"#2 me too\\x1b\[2J\r\nwirecat: control characters are shown escaped \(--output raw ",
     );
     drop(other);
-    shell.reads(r"closed #2 127\.0\.0\.1:\d+ in 10 B out 0 B \d\.\d s \(peer closed\)\r\n");
+    shell.reads(r"closed #2 127\.0\.0\.1:\d+ in 10 B out 0 B \d+\.\d s \(peer closed\)\r\n");
     shell.types("\x04");
     shell.reads(
         r"wirecat: \^D taken: clients see the end of input; serving goes on \(\^C ends it\)\r\n",

@@ -30,7 +30,8 @@ fn a_server_shows_who_comes_what_each_says_and_who_leaves() {
     second.write_all(b"between\n").unwrap();
     terminal.wait_for("\r\n#1 from the\r\n#2 between\r\n");
     drop(first);
-    terminal.wait_for_match(r"closed #1 127\.0\.0\.1:\d+ in 25 B out 0 B \d\.\d s \(peer closed\)");
+    terminal
+        .wait_for_match(r"closed #1 127\.0\.0\.1:\d+ in 25 B out 0 B \d+\.\d s \(peer closed\)");
     second.write_all(b"still marked\n").unwrap();
     terminal.wait_for("\r\n#2 still marked\r\n");
 }

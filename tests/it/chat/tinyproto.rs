@@ -101,6 +101,7 @@ fn ours_and_plain_sockets_are_in_one_room() {
     for one in [&mut ann, &mut bob] {
         assert_eq!([one.hears("quit"), one.hears("**left the chat")], [cids.clone(), cids.clone()]);
     }
+    dan.wait_for_output(format!("*** {cids} left\n"));
     // The end of stdin is the end of a talk.
     let ended = dan.wait().code(0);
     assert!(ended.text().ends_with(&format!("<{cids}> quit\n*** {cids} left\n")));

@@ -9,6 +9,7 @@ use std::path::Path;
 use libc::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::support::data::noise;
+use crate::support::gate::Gate;
 use crate::support::net::{
     accept, connect, connect_narrow, listener, read_all, read_exactly, until_reset,
 };
@@ -158,9 +159,12 @@ fn the_clients_of_a_server_that_is_cut_do_not_end_with_0() {
 #[test]
 fn a_sender_that_ends_with_its_command_is_cut() {
     let (mut server, address) = receiver(&[]);
-    let arguments = ["tcp-connect", "-v", "--rate", "1MiB/s", &address, "--", "sleep", "1"];
-    let sender = wirecat(arguments).stdin(file()).start();
+    let gate = Gate::new();
+    let command = ["sh", "-c", &gate.line()];
+    let arguments = ["tcp-connect", "-v", "--rate", "1MiB/s", &address, "--"];
+    let sender = wirecat(arguments.into_iter().chain(command)).stdin(file()).start();
     server.wait_for_length(64 * 1024);
+    gate.open();
     sender.wait().code(6).says("bytes of stdin were not sent");
     server.wait().code(6);
 }

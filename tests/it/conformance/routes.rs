@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::support::load::in_some_try;
 use crate::support::{program, skip, wirecat_path};
 
 /// In a network of its own: a name with an IPv6 address that is on the link and swallows every
@@ -42,6 +43,15 @@ fn a_dead_ipv6_address_costs_less_than_400_ms() {
     if !possible.is_ok_and(|output| output.status.success()) {
         return skip(name, "it takes root, unshare(1) and ip(8) to make a network");
     }
+    // This machine may have other things to do in each of the three.
+    in_some_try(
+        |taken: &[f64; 3]| taken.iter().any(|seconds| *seconds < 0.4),
+        three_connections_by_the_dead_address,
+    );
+}
+
+/// How many seconds each of them took.
+fn three_connections_by_the_dead_address() -> [f64; 3] {
     let directory = crate::support::tempdir().expect("a directory");
     let mut script = unshare(SCRIPT);
     script.arg(directory.path());
@@ -54,8 +64,8 @@ fn a_dead_ipv6_address_costs_less_than_400_ms() {
     };
     let (starts, ends) = (times("starting"), times("connected"));
     assert_eq!((starts.len(), ends.len()), (3, 3), "{}", ended.text());
-    let taken: Vec<f64> = starts.iter().zip(&ends).map(|(start, end)| end - start).collect();
+    let taken = [0, 1, 2].map(|run| ends[run] - starts[run]);
     // The dead address was tried, and first: else there was nothing to wait for.
     assert!(taken.iter().all(|seconds| *seconds > 0.2), "{taken:?}");
-    assert!(taken.iter().any(|seconds| *seconds < 0.4), "{taken:?}");
+    taken
 }

@@ -134,7 +134,7 @@ fn foreign_bytes_in_between_cost_no_answer() {
 #[test]
 fn figures_are_reported_without_an_answer_too() {
     let silent = odd_server(|_, _| Vec::new());
-    let (stats, _) = ping(&format!("--udp {silent} --interval 10ms -w 1s"), 124);
+    let (stats, _) = ping(&format!("--udp {silent} --interval 10ms -w 3s"), 124);
     assert_eq!(counts(&stats, ["probes", "expected", "lost"]), [10, 0, 0]);
     let server = peer(|mut stream| {
         stream.read_exact(&mut [0; 56]).unwrap();

@@ -32,7 +32,7 @@ fn children_end_with_the_server() {
 fn a_grandchild_that_takes_its_time_is_waited_for() {
     let directory = crate::support::tempdir().unwrap();
     let path = directory.path().join("done");
-    let slow = format!("sleep 0.5; echo done > {}; exit", path.display());
+    let slow = format!("sleep 0.2; echo done > {}; exit", path.display());
     let line =
         format!("sh -c \"trap '{slow}' TERM; echo ready; while :; do sleep 0.05; done\" & wait");
     let (server, address) = serve(&line, &[]);

@@ -98,11 +98,11 @@ fn it_needs_somebody_who_listens_and_an_internet_address() {
 fn silence_ends_a_sender() {
     let peer = socket();
     let address = peer.local_addr().unwrap().to_string();
-    let arguments = ["udp-send", "--idle-timeout", "200ms", &address];
+    let arguments = ["udp-send", "--idle-timeout", "2s", &address];
     let mut sender = wirecat(arguments).piped().start();
     sender.say("a\n");
     hear_all(&peer, ["a\n"]);
-    sender.wait_open().code(124).says("no traffic for 200ms");
+    sender.wait_open().code(124).says("no traffic for 2s");
     let arguments = ["udp-send", "--reply=20s", "--idle-timeout", "3s", &address];
     let sender = wirecat(arguments).input("b\n").start();
     peer.send_to(b"answer", hear(&peer).1).unwrap();

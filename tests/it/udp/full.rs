@@ -142,7 +142,7 @@ fn answers_to_a_full_stdout_take_no_memory() {
     let (reader, writer) = crate::support::pipes::pipe().unwrap();
     let peer = socket();
     let address = peer.local_addr().unwrap().to_string();
-    let arguments = ["udp-send", "--reply=1s", &address];
+    let arguments = ["udp-send", "--reply=5s", &address];
     let sender = wirecat(arguments).input("q").stdout(OwnedFd::from(writer)).start();
     let (_, from) = crate::support::datagrams::hear(&peer);
     let before = resident(&sender);

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use wirecat::protocol::probe::Probe;
 
 use crate::support::net::uninterrupted;
-use crate::support::{proc, wirecat};
+use crate::support::{proc, watch_anew, wirecat};
 
 /// More than 64 MiB hold, at 864 B for each that was heard once.
 const SOURCES: u32 = 80_000;
@@ -26,6 +26,9 @@ fn a_flood_of_sources_costs_little_and_loss_that_is_not_counted_does_not_pass() 
     let address = listener.udp_address();
     let mut probe = [0; 100];
     for number in 0..SOURCES {
+        if number % 10_000 == 0 {
+            watch_anew();
+        }
         let [first, second] = [1, 2].map(|sequence| Probe { sequence, sender: 7, sent: 1 });
         let socket = source(number);
         socket.set_read_timeout(Some(crate::support::PATIENCE)).expect("a timeout");
