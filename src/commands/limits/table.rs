@@ -66,7 +66,7 @@ pub const LIMITS: &[Limit] = &[
          clients_beyond_the_limit_are_turned_away_where_there_is_a_word_for_it",
     ),
     limit(
-        "pipes of the kernel in which bytes of relayed connections wait",
+        "pipes of the kernel in which a loop keeps bytes of relayed connections",
         "{}, of {} each",
         &[
             (Count(32), "event_loop/kernel_pipe.rs HELD"),
