@@ -12,6 +12,7 @@ use super::reading::InputFile;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::sessions::config::Common;
+use crate::sessions::ready::is_stdout;
 use crate::sessions::recorder::RecordTarget;
 #[cfg(feature = "tls")]
 use crate::sockets::tls::KeyLogFile;
@@ -43,28 +44,27 @@ pub(super) fn check_outputs(common: &Common) -> Result<(), Failure> {
     add(&mut known, ports.and_then(|file| named("--port-file", file)), false)
 }
 
-/// Checks that a run writes to no file that it reads first. By the time that [`check_outputs`] looks, what was
-/// to be read is read.
+/// Checks that a run writes to no file that it reads first: before it waits for one that has no end. An
+/// output of [`check_outputs`] that is another is found here as well.
 ///
 /// # Errors
 /// `Status::Usage`: it does.
 #[cold]
 pub(super) fn check_input_files(args: &RunArgs, files: &[InputFile]) -> Result<(), Failure> {
-    // stdin and stdout, which `-` is as well, are looked at with the outputs.
-    let is_file = |path: &Path| path.as_os_str() != "-";
-    let read = files.iter().filter(|file| is_file(&file.path));
+    // stdin and stdout are looked at with the outputs.
+    let read = files.iter().filter(|file| file.path.as_os_str() != "-");
     let mut known: Vec<Named> = read.filter_map(|file| named(&file.option, &file.path)).collect();
     let record = args.record.as_deref().map(|typed| RecordTarget::new(typed).file);
     // Where nothing of TLS is read, no secrets are written.
-    let is_of_tls = files.iter().any(|file| file.option.starts_with("--tls"));
-    let secrets = std::env::var_os("SSLKEYLOGFILE").filter(|_| is_of_tls);
+    let is_of_tls =
+        |file: &InputFile| file.option.starts_with("--tls") || file.option == "SSL_CERT_FILE";
+    let secrets = std::env::var_os("SSLKEYLOGFILE").filter(|_| files.iter().any(is_of_tls));
     let outputs = [
-        ("--record", record),
-        ("--port-file", args.port_file.clone()),
+        ("--record", record.filter(|file| !is_stdout(file))),
+        ("--port-file", args.port_file.clone().filter(|file| !is_stdout(file))),
         ("SSLKEYLOGFILE", secrets.map(PathBuf::from)),
     ];
     for (option, file) in outputs {
-        let file = file.filter(|path| is_file(path));
         add(&mut known, file.and_then(|file| named(option, &file)), false)?;
     }
     Ok(())

@@ -213,7 +213,8 @@ impl Pool {
                 Accepted::Nothing => return,
                 Accepted::Starved(error) => {
                     self.starved.push(listener);
-                    self.pipes.shrink();
+                    self.pipes.ask_others();
+                    self.give_pipes_back();
                     // A descriptor may come free outside the pool as well, or in another process
                     // (ENFILE).
                     self.arm_own(Some(listener), OwnPurpose::Starved, STARVED);

@@ -9,7 +9,7 @@ impl Pool {
     /// Half-closes: FIN once everything queued is written. Reading goes on. Where to receive takes
     /// answers ([`Pool::negotiate`]), nothing more is sent either, and FIN follows the peer's.
     pub fn finish(&mut self, id: Id) {
-        self.close_lane(id);
+        self.close_staging(id);
         if let Some(channel) = self.channel_mut(id)
             && channel.writing.is_open()
         {
@@ -22,7 +22,7 @@ impl Pool {
     /// says. The handler gets no more data. A listener, a datagram socket, and a connection that is
     /// still being made have no order to keep: they close as with `abort`.
     pub fn close(&mut self, id: Id, reason: CloseReason, mode: CloseMode) {
-        self.close_lane(id);
+        self.close_staging(id);
         match self.sources.get_mut(id) {
             Some(PoolSource::Channel(channel)) if channel.closed.is_some() => {}
             Some(PoolSource::Channel(channel)) if channel.phase == ChannelPhase::Open => {
@@ -64,7 +64,7 @@ impl Pool {
     /// Gives up a connection: what is queued is still written, without a time limit; `abort` ends
     /// that. A connection with nothing to write closes at the end of this turn.
     pub(crate) fn give_up(&mut self, id: Id, reason: CloseReason) {
-        self.close_lane(id);
+        self.close_staging(id);
         match self.channel(id) {
             Some(channel) if !channel.queue.is_empty() => {
                 self.close(id, reason, CloseMode::NoWait);
@@ -86,7 +86,7 @@ impl Pool {
     /// Closes at the end of this turn, whatever is queued or unread. Where something is queued, the
     /// peer gets RST in place of FIN.
     pub fn abort(&mut self, id: Id, reason: CloseReason) {
-        self.close_lane(id);
+        self.close_staging(id);
         match self.sources.get_mut(id) {
             Some(PoolSource::Channel(channel)) if channel.closed.is_none() => {
                 channel.closed = Some(reason);

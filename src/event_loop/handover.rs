@@ -113,7 +113,7 @@ impl Pool {
         if !(is_open && is_bare && is_connection && channel.transport.leave(&self.registry)) {
             return None;
         }
-        self.close_lane(id);
+        self.close_staging(id);
         self.forget_links(id);
         self.forget_intake(id);
         self.timers.forget(id);

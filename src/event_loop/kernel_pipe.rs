@@ -14,13 +14,13 @@
 //!
 //! A pipe takes two descriptors, which are for connections first: whoever accepts a client counts on those
 //! that its upstream takes. None is opened among the last that the process may have, [`SPARED`] for each loop
-//! with pipes, and once a channel gets one of those, what the pipes hold goes into queues, and all are closed:
+//! that has had pipes, and once a channel gets one of those, what the pipes hold goes into queues, and all are closed:
 //! those of the loop itself at once, and those of others when they have woken ([`HOLDERS`]).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use super::mailbox::Mailbox;
 use crate::sys::process::is_among_last;
@@ -42,29 +42,33 @@ const SPARED: u64 = 16;
 /// A loop that has had pipes.
 struct Holder {
     mailbox: Mailbox,
-    /// It has, or is about to have, some that it was not asked for.
+    /// It may have pipes for which nobody has asked since.
     has_some: bool,
 }
 
-/// They are of the process, as descriptors are: the pipes of one loop may take those that the clients of
-/// another need.
+/// All loops that have had pipes. The list is the process's, as descriptors are: the pipes of one loop may
+/// take those that the clients of another need.
 static HOLDERS: Mutex<Vec<Holder>> = Mutex::new(Vec::new());
 /// How many they are, without a lock.
 static HOLDER_COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// Changes the list of holders.
-fn change_holders<T>(change: impl FnOnce(&mut MutexGuard<'_, Vec<Holder>>) -> T) -> T {
+fn change_holders(change: impl FnOnce(&mut Vec<Holder>)) {
     let mut holders = HOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let result = change(&mut holders);
+    change(&mut holders);
     HOLDER_COUNT.store(holders.len(), Ordering::Relaxed);
-    result
 }
 
 /// Whether there may be pipes, and so few descriptors are left that these are not to have any, going by the
 /// newest one.
 pub(super) fn are_scarce(newest: BorrowedFd<'_>) -> bool {
-    let holders = HOLDER_COUNT.load(Ordering::Relaxed) as u64;
-    holders > 0 && is_among_last(newest, SPARED.saturating_mul(holders))
+    HOLDER_COUNT.load(Ordering::Relaxed) > 0 && is_spared(newest)
+}
+
+/// Whether a descriptor is one of those that no pipe takes.
+fn is_spared(newest: BorrowedFd<'_>) -> bool {
+    let holders = HOLDER_COUNT.load(Ordering::Relaxed).max(1) as u64;
+    is_among_last(newest, SPARED.saturating_mul(holders))
 }
 
 /// A pipe of the kernel of which this process has both ends.
@@ -80,7 +84,7 @@ pub(super) struct KernelPipe {
 impl KernelPipe {
     fn open() -> io::Result<Self> {
         let (reader, writer, size) = open_pipe(PIPE_SIZE, LEAST_SIZE)?;
-        if are_scarce(writer.as_fd()) {
+        if is_spared(writer.as_fd()) {
             return Err(rustix::io::Errno::MFILE.into());
         }
         Ok(Self { reader, writer, size, len: 0 })
@@ -125,7 +129,7 @@ impl KernelPipe {
 /// The pipes of a pool.
 pub(super) struct KernelPipes {
     mailbox: Mailbox,
-    /// What the holders say of this loop, unless it was asked for all since.
+    /// As the holders have it, unless another loop has asked since.
     has_some: bool,
     free: Vec<KernelPipe>,
     held: usize,
@@ -153,8 +157,8 @@ impl KernelPipes {
         if self.held >= HELD {
             return Ok(None);
         }
-        self.set_has_some(true);
         let pipe = self.free.pop().map_or_else(KernelPipe::open, Ok)?;
+        self.set_has_some(true);
         self.held += 1;
         debug_assert!(self.held <= HELD, "{} pipes are held", self.held);
         Ok(Some(pipe))

@@ -1,6 +1,6 @@
 //! The mailbox: how other threads reach the loop.
 //!
-//! A sender may be cloned and moved anywhere; a message wakes the loop if it sleeps. The first message
+//! A mailbox may be cloned and moved anywhere; a message wakes the loop if it sleeps. The first message
 //! since the loop has looked wakes it, and those behind cost no system call.
 
 use std::any::Any;
@@ -31,7 +31,7 @@ pub enum Mail {
 /// How many calls may wait for the loop.
 const CALLS: usize = 1024;
 
-/// What travels: mail for the handler, and readiness for the pool itself.
+/// What is posted: mail and jobs for the handler, and what the pool itself has to know.
 pub(super) enum MailboxMessage {
     ForHandler(Mail),
     /// Work that another thread wants done in the loop.
@@ -171,7 +171,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
-    fn the_first_letter_since_the_loop_has_looked_wakes_it() {
+    fn the_first_message_since_the_loop_has_looked_wakes_it() {
         let mut event_loop = EventLoop::new().unwrap();
         let mailbox = event_loop.pool().mailbox();
         let is_due = mailbox.is_due.clone();
@@ -200,7 +200,7 @@ mod tests {
     /// Each thread waits for an answer before its next message, so that the loop sleeps again and again;
     /// it has no timer, and a wake that is lost leaves all threads without an answer.
     #[test]
-    fn no_letter_of_many_threads_is_left() {
+    fn no_message_of_many_threads_is_left() {
         const THREADS: usize = 8;
         const MESSAGES: usize = 3000;
         let mut event_loop = EventLoop::new().unwrap();

@@ -117,7 +117,7 @@ pub struct EventLoop {
     scratch: ReadBuffer,
     /// Memory for receiving datagrams, from the first one on.
     batch: Option<Box<ReceiveBatch>>,
-    messages: Receiver<mailbox::MailboxMessage>,
+    inbound: Receiver<mailbox::MailboxMessage>,
     signals: Option<signals::Signals>,
     /// Wakes the loop in time, from the first exact timer on.
     timerfd: Option<TimerFd>,
@@ -132,7 +132,7 @@ impl EventLoop {
     /// The kernel gives no poll, most often because the process is out of descriptors.
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
-        let (mailbox, messages) = Mailbox::open(poll.registry())?;
+        let (mailbox, inbound) = Mailbox::open(poll.registry())?;
         let pool = Pool::new(poll.registry().try_clone()?, mailbox, Instant::now());
         Ok(Self {
             poll,
@@ -140,7 +140,7 @@ impl EventLoop {
             pool,
             scratch: ReadBuffer::new(READ_SIZE),
             batch: None,
-            messages,
+            inbound,
             signals: None,
             timerfd: None,
             arrived: Vec::new(),

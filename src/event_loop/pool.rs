@@ -291,7 +291,7 @@ impl Pool {
 
     /// Takes a source out; `None` where it was a reserved name, or is gone already.
     pub(super) fn remove(&mut self, id: Id) -> Option<End> {
-        self.close_lane(id);
+        self.close_staging(id);
         self.forget_plan(id);
         self.forget_links(id);
         self.handshakes.remove(id);

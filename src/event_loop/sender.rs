@@ -173,18 +173,18 @@ impl Pool {
             return;
         }
         for id in inbox.take_fresh() {
-            self.take_lane(id);
+            self.take_staged(id);
         }
     }
 
-    fn take_lane(&mut self, id: Id) {
+    fn take_staged(&mut self, id: Id) {
         let (now, inbox) = (self.now, self.inbox.as_ref());
         let (Some(inbox), Some(PoolSource::Channel(channel))) = (inbox, self.sources.get_mut(id))
         else {
             return;
         };
         if !channel.takes() {
-            return self.close_lane(id);
+            return self.close_staging(id);
         }
         let room = channel.room().saturating_sub(PIECE);
         let most = if channel.queue.is_empty() { room.max(LEAST) } else { room };
@@ -197,7 +197,7 @@ impl Pool {
 
     /// The connection was flushed while its buffer waits: the next turn goes on once half of the queue is
     /// free.
-    pub(super) fn refresh_lane(&mut self, id: Id) {
+    pub(super) fn refresh_staged(&mut self, id: Id) {
         let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id) else { return };
         let is_free = channel.room() >= channel.queue.cost() || channel.queue.is_empty();
         if let (true, Some(inbox)) = (is_free, &self.inbox) {
@@ -207,7 +207,7 @@ impl Pool {
     }
 
     /// Nothing more is sent on a connection: what threads have sent before is queued.
-    pub(super) fn close_lane(&mut self, id: Id) {
+    pub(super) fn close_staging(&mut self, id: Id) {
         let Some(inbox) = &self.inbox else { return };
         let bytes = inbox.close(id);
         if let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id)

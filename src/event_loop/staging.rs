@@ -20,7 +20,7 @@ use super::id::{Id, IdMap};
 use crate::framing::{FrameError, FrameSettings};
 
 /// Bytes that the buffer of one connection holds, unless one message alone is longer.
-pub(super) const STAGED: usize = 256 * 1024;
+pub(super) const STAGING_SIZE: usize = 256 * 1024;
 
 /// Why another thread's bytes or work were not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,8 +68,8 @@ struct StagingBuffer {
 
 impl StagingBuffer {
     fn has_room(&self, len: usize) -> bool {
-        match len <= STAGED {
-            true => self.reserved == 0 && self.bytes.len() + len <= STAGED,
+        match len <= STAGING_SIZE {
+            true => self.reserved == 0 && self.bytes.len() + len <= STAGING_SIZE,
             false => self.bytes.is_empty(),
         }
     }
@@ -147,7 +147,7 @@ impl StagingBuffers {
                 }
                 return Err(SenderError::Full);
             }
-            if bytes.len() > STAGED && !std::mem::replace(&mut has_reserved, true) {
+            if bytes.len() > STAGING_SIZE && !std::mem::replace(&mut has_reserved, true) {
                 buffer.reserved += 1;
             }
             let room = buffer.room.get_or_insert_default().clone();

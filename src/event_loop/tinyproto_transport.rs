@@ -38,7 +38,7 @@ impl Pool {
     /// A channel with these marks was flushed.
     pub(super) fn after_flush(&mut self, id: Id, marks: Marks, handler: &mut dyn Handler) {
         if marks.has(Marks::STAGING_WAITS) {
-            self.refresh_lane(id);
+            self.refresh_staged(id);
         }
         if marks.has(Marks::GREETS) {
             self.note_negotiated(id, handler);

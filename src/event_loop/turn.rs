@@ -85,11 +85,11 @@ impl EventLoop {
         self.arrived.push((signal, false));
     }
 
-    /// Notes which sources are ready, and returns the other messages.
+    /// Notes which sources are ready, gives pipes back, and returns the other messages.
     fn sort_mail(&mut self) -> Vec<MailboxMessage> {
         let mut mail = Vec::new();
         self.pool.mailbox.begin_to_look();
-        while let Ok(message) = self.messages.try_recv() {
+        while let Ok(message) = self.inbound.try_recv() {
             match message {
                 MailboxMessage::Ready(id) => {
                     self.pool.latch_both(id);

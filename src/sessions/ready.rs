@@ -56,7 +56,7 @@ impl ReadyFd {
 
 /// Whether a name to write to stands for stdout. Opened as a file, one that is a file would be written
 /// from its start, over what stands there.
-pub(super) fn is_stdout(path: &Path) -> bool {
+pub(crate) fn is_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }
 

@@ -32,7 +32,7 @@
 //! What counts clients is exact where one loop counts. A listener that pauses in one loop would keep its
 //! part of the clients waiting while another has room, for the kernel chooses by a hash of the
 //! addresses, once (socket(7)). The main loop hands each connection to the loop that has the fewest,
-//! which costs two messages; a listener for each loop costs none, and spreads clients by chance.
+//! which costs two of them; a listener for each loop costs none, and spreads clients by chance.
 //!
 //! The first socket of a port is bound without SO_REUSEPORT: it fails where another program has the
 //! port, and has the kernel choose one for port 0. It is given the option before the others are bound,

@@ -29,13 +29,13 @@ pub(super) struct LoopSetup {
 }
 
 /// Sends the last message of a loop, whatever has ended it.
-struct LastLetter {
+struct LastUpdate {
     index: usize,
     main: Mailbox,
     end: Option<LoopEnd>,
 }
 
-impl Drop for LastLetter {
+impl Drop for LastUpdate {
     fn drop(&mut self) {
         let end = self.end.take().unwrap_or_else(|| {
             let name = format!("loop {}", self.index + 1);
@@ -49,7 +49,7 @@ impl Drop for LastLetter {
 
 /// Runs a loop to its end.
 pub(super) fn run(mut event_loop: EventLoop, setup: LoopSetup) {
-    let mut last = LastLetter { index: setup.index, main: setup.main.clone(), end: None };
+    let mut last = LastUpdate { index: setup.index, main: setup.main.clone(), end: None };
     let failed = |failure| LoopEnd { failure: Some(failure), loss: None, totals: <_>::default() };
     let mut serving = match Serving::new(event_loop.pool(), setup) {
         Ok(serving) => serving,
@@ -91,15 +91,15 @@ impl LoopPhase {
     }
 
     /// Whether the main loop is to be told of the end of a session in this state, once.
-    fn is_news(&mut self, state: SessionEnd) -> bool {
-        let is_news = match (*self, state) {
+    fn is_to_report(&mut self, state: SessionEnd) -> bool {
+        let is_to_report = match (*self, state) {
             (Self::Known, _) | (_, SessionEnd::Open) | (Self::Last, SessionEnd::Over) => false,
             (Self::Serving | Self::Last, _) => true,
         };
-        if is_news {
+        if is_to_report {
             *self = Self::Known;
         }
-        is_news
+        is_to_report
     }
 }
 
@@ -275,7 +275,7 @@ impl Serving {
             self.report_taken();
         }
         let end = SessionEnd::of(self.session.core());
-        if self.course.is_news(end) {
+        if self.course.is_to_report(end) {
             let enough = end == SessionEnd::Enough;
             send_update(&self.main, self.index, LoopUpdate::Ending { enough });
         }
@@ -328,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_is_news_once_unless_it_was_asked_for_or_is_that_of_the_last_connection() {
+    fn an_end_is_reported_once_unless_it_was_asked_for_or_is_that_of_the_last_connection() {
         use SessionEnd::{Ending, Enough, Open, Over};
         for (course, updates) in [
             (LoopPhase::Serving, [false, true, true, true]),
@@ -337,14 +337,14 @@ mod tests {
         ] {
             for (state, expected) in [Open, Enough, Ending, Over].into_iter().zip(updates) {
                 let mut course = course;
-                assert_eq!(course.is_news(state), expected, "{course:?} {state:?}");
-                assert!(!expected || course == LoopPhase::Known && !course.is_news(Enough));
+                assert_eq!(course.is_to_report(state), expected, "{course:?} {state:?}");
+                assert!(!expected || course == LoopPhase::Known && !course.is_to_report(Enough));
             }
         }
         let mut course = LoopPhase::Serving;
         course.expect_no_more();
         assert_eq!(course, LoopPhase::Last);
-        assert!(course.is_news(Enough));
+        assert!(course.is_to_report(Enough));
         course.expect_no_more();
         assert_eq!(course, LoopPhase::Known, "it stays known");
     }

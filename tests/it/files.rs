@@ -142,9 +142,11 @@ fn no_output_is_a_file_that_is_read() {
     }
     // What `-` is no file, whatever stands there under this name.
     fs::write(directory.join("-"), "precious\n").expect("a file");
-    for options in ["--send @./- --record -", "--send @- --record ./-"] {
+    for options in
+        ["--send @./- --record -", "--send @./- --record /dev/stdout >>-", "--send @- --record ./-"]
+    {
         let command =
-            format!("exec \"$0\" tcp-serve 127.0.0.1:0 --output none {options} -- true </dev/null");
+            format!("exec \"$0\" tcp-serve 127.0.0.1:0 --output none {options} </dev/null -- true");
         line(directory, &command).code(0);
     }
 }

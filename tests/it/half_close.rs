@@ -158,7 +158,7 @@ fn with_stdin(stdin: Stdin, args: Vec<String>) -> (Program, Option<std::fs::File
 fn conclude(mut running: Running, end: End) -> Result<Ended, String> {
     if matches!(end, QuitAfter | Never) {
         let is_waiting = running.comes_to_output(ANSWER) && running.is_running();
-        if !is_waiting && running.took() >= least(end) {
+        if !is_waiting && running.took() >= least(end) && !running.is_running() {
             return Err(format!("looked at after {:?}", running.took()));
         }
         assert!(is_waiting, "it did not wait for the peer");

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
 
-use super::super::staging::STAGED;
+use super::super::staging::STAGING_SIZE;
 use super::*;
 use crate::close::CloseReason;
 use crate::event_loop::{CloseMode, Event, EventLoop, Mailbox};
@@ -96,13 +96,13 @@ fn eight_threads_share_one_slow_client() {
     for worker in workers {
         worker.join().unwrap();
     }
-    assert!(most.0 <= 256 * 1024 && most.1 <= STAGED, "{most:?}");
+    assert!(most.0 <= 256 * 1024 && most.1 <= STAGING_SIZE, "{most:?}");
     assert!(most.1 > 0, "nobody ever waited: {most:?}");
     served.stop();
 }
 
 #[test]
-fn a_full_lane_is_full_for_one_connection_and_a_wait_ends() {
+fn a_full_buffer_is_full_for_one_connection_and_a_wait_ends() {
     let served = serve(Framing::None);
     let other = TcpStream::connect(served.client.peer_addr().unwrap()).unwrap();
     let piece = [b'x'; 64 * 1024];
@@ -113,7 +113,7 @@ fn a_full_lane_is_full_for_one_connection_and_a_wait_ends() {
         assert!(sent < 64 << 20, "there is no end of it");
     }
     assert_eq!(served.sender.try_send(served.id, &piece), Err(SenderError::Full));
-    assert!(served.sender.waiting(served.id) <= STAGED);
+    assert!(served.sender.waiting(served.id) <= STAGING_SIZE);
     let first = served.id;
     let find = move |pool: &mut Pool| pool.connections().find(|id| *id != first);
     let other_id = std::iter::repeat_with(|| served.ask(find)).flatten().next().unwrap();
@@ -149,7 +149,7 @@ fn the_thread_of_the_loop_never_waits_for_itself() {
             if let Event::Accepted { id, .. } = event {
                 let sender = pool.sender();
                 let from = std::time::Instant::now();
-                let outcomes = (0..5).map(|_| sender.send(id, &[b'x'; STAGED / 4], LONG));
+                let outcomes = (0..5).map(|_| sender.send(id, &[b'x'; STAGING_SIZE / 4], LONG));
                 refused.extend(outcomes.filter_map(Result::err));
                 assert!(from.elapsed() < LONG, "it has waited");
                 pool.halt();
@@ -212,7 +212,7 @@ fn a_loop_that_was_halted_takes_nothing() {
     event_loop
         .run(&mut |pool: &mut Pool, event: Event<'_>| {
             if let Event::Accepted { id, .. } = event {
-                sender.try_send(id, &[b'x'; STAGED]).unwrap();
+                sender.try_send(id, &[b'x'; STAGING_SIZE]).unwrap();
                 let sender = sender.clone();
                 waiting = Some((id, thread::spawn(move || sender.send(id, b"more", LONG))));
                 pool.halt();
@@ -262,20 +262,22 @@ fn a_long_message_is_not_kept_waiting_by_short_ones() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let id = event_loop.pool().connect(&listener.local_addr().unwrap().to_string()).unwrap();
     let staging = event_loop.pool().sender().staging;
-    staging.put(id, &[b's'; STAGED], None).unwrap();
+    staging.put(id, &[b's'; STAGING_SIZE], None).unwrap();
     let long = {
         let staging = staging.clone();
-        thread::spawn(move || staging.put(id, &[b'l'; STAGED + 1], Some(Duration::from_secs(60))))
+        thread::spawn(move || {
+            staging.put(id, &[b'l'; STAGING_SIZE + 1], Some(Duration::from_secs(60)))
+        })
     };
     let inbox = event_loop.pool().inbox.as_ref().unwrap();
-    assert_eq!(inbox.take(id, STAGED / 2).0.len(), STAGED / 2);
+    assert_eq!(inbox.take(id, STAGING_SIZE / 2).0.len(), STAGING_SIZE / 2);
     // There is room, until the long one waits.
     while staging.put(id, b"s", None).is_ok() {
         inbox.take(id, 1);
         thread::yield_now();
     }
-    assert!(inbox.take(id, STAGED).0.iter().all(|byte| *byte == b's'));
+    assert!(inbox.take(id, STAGING_SIZE).0.iter().all(|byte| *byte == b's'));
     assert_eq!(long.join().unwrap(), Ok(()));
-    assert_eq!(inbox.take(id, usize::MAX).0.len(), STAGED + 1);
+    assert_eq!(inbox.take(id, usize::MAX).0.len(), STAGING_SIZE + 1);
     assert_eq!(staging.put(id, b"s", None), Ok(()));
 }

@@ -10,9 +10,11 @@ impl Gate {
         Self(super::tempdir().expect("a directory"))
     }
 
-    /// What a shell waits with until it is open.
+    /// What a shell waits with until it is open, for some minutes at most: nobody opens the gate of a test
+    /// that is killed.
     pub(crate) fn line(&self) -> String {
-        format!("while [ -d '{}' ]; do sleep 0.01; done", self.0.path().display())
+        let path = self.0.path().display();
+        format!("i=0; while [ -d '{path}' ] && [ $((i+=1)) -lt 20000 ]; do sleep 0.01; done")
     }
 
     pub(crate) fn open(self) {

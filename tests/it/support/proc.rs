@@ -117,7 +117,7 @@ pub(crate) fn spawn(command: &mut Command) -> std::io::Result<Child> {
     Ok(child)
 }
 
-/// The same of a child that is all tests', and does not end with the one that is too long.
+/// The same of a child that serves all tests, and that the watchdog does not kill.
 pub(crate) fn spawn_apart(command: &mut Command) -> std::io::Result<Child> {
     sharing(|| command.spawn())
 }

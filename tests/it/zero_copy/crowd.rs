@@ -4,6 +4,7 @@ use std::fs::{read_dir, read_link};
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,10 @@ fn pipes(pid: u32) -> usize {
     names.dedup();
     names.len()
 }
+
+/// Of the 64 pipes of 1 MiB that a user without privileges has, tests that wait for pipes to be held do not
+/// take all at once.
+static BUDGET: Mutex<()> = Mutex::new(());
 
 /// A user without privileges has 64 pipes of 1 MiB (pipe-user-pages-soft, pipe(7)). Links that are stuck
 /// hold some of them, and all others go on without.
@@ -80,6 +85,7 @@ fn a_thousand_connections_share_the_pipes_of_a_user() {
 /// without zero copy.
 #[test]
 fn pipes_take_no_descriptors_that_clients_need() {
+    let _budget = BUDGET.lock().unwrap_or_else(PoisonError::into_inner);
     const STUCK: usize = 20;
     const LATE: usize = 29;
     // With an odd number a client gets the last one, and its upstream none.
@@ -114,6 +120,7 @@ fn pipes_take_no_descriptors_that_clients_need() {
 /// The pipes of one loop give theirs to the clients of another, which are served as well.
 #[test]
 fn pipes_take_no_descriptors_that_another_loop_needs() {
+    let _budget = BUDGET.lock().unwrap_or_else(PoisonError::into_inner);
     const CLIENTS: usize = 32;
     let (upstream, target) = listener();
     let mut shell = Command::new("sh");
