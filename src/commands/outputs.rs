@@ -44,8 +44,8 @@ pub(super) fn check_outputs(common: &Common) -> Result<(), Failure> {
     add(&mut known, ports.and_then(|file| named("--port-file", file)), false)
 }
 
-/// Checks that a run writes to no file that it reads first: before it waits for one that has no end. An
-/// output of [`check_outputs`] that is another is found here as well.
+/// Checks that a run writes to no file that it reads first, before it reads any: one may have no end. Two
+/// outputs that are one file are refused here already, where both are there.
 ///
 /// # Errors
 /// `Status::Usage`: it does.

@@ -13,9 +13,10 @@
 //! [`HELD`] of them; links above that are copied.
 //!
 //! A pipe takes two descriptors, which are for connections first: whoever accepts a client counts on those
-//! that its upstream takes. None is opened among the last that the process may have, [`SPARED`] for each loop
-//! that has had pipes, and once a channel gets one of those, what the pipes hold goes into queues, and all are closed:
-//! those of the loop itself at once, and those of others when they have woken ([`HOLDERS`]).
+//! that its upstream takes. None is opened among the last that the process may have: [`SPARED`] for each loop
+//! that has had pipes, and half of all at most. Once a channel gets one of those, what the pipes hold goes into
+//! queues, and all are closed: those of the loop itself at once, and those of others when they have woken
+//! ([`HOLDERS`]).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -30,7 +31,7 @@ use crate::sys::splice::{open_pipe, splice};
 pub(super) const PIPE_SIZE: usize = 1024 * 1024;
 /// A pipe that is smaller makes more calls than it saves.
 const LEAST_SIZE: usize = 64 * 1024;
-/// Pipes that hold something at once. Each is two descriptors.
+/// Pipes of a loop that hold something at once. Each is two descriptors.
 const HELD: usize = 32;
 /// Empty pipes that are kept for the next link.
 const KEPT: usize = 4;

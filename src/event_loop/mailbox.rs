@@ -31,7 +31,7 @@ pub enum Mail {
 /// How many calls may wait for the loop.
 const CALLS: usize = 1024;
 
-/// What is posted: mail and jobs for the handler, and what the pool itself has to know.
+/// What is posted: mail for the handler, work of other threads, and what the pool itself has to know.
 pub(super) enum MailboxMessage {
     ForHandler(Mail),
     /// Work that another thread wants done in the loop.

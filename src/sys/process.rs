@@ -26,8 +26,9 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     }
 }
 
-/// Whether a descriptor of this number is one of the last `last` that this process may have, or in the second
-/// half of all where that is less. The kernel gives each new one the lowest number that is free (open(2)), so all below it are in use.
+/// Whether a descriptor of this number is one of the last `last` that this process may have, of which half of
+/// all count at most. The kernel gives each new one the lowest number that is free (open(2)), so all below it
+/// are in use.
 pub fn is_among_last(fd: BorrowedFd<'_>, last: u64) -> bool {
     let number = u64::try_from(fd.as_raw_fd()).unwrap_or(0);
     getrlimit(Resource::Nofile)

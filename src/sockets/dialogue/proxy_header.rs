@@ -25,7 +25,7 @@ const LOCAL: u8 = 0x20;
 const PROXIED: u8 = 0x21;
 /// AF_UNIX, SOCK_STREAM.
 const UNIX_STREAM: u8 = 0x31;
-/// AF_UNIX, SOCK_DGRAM. Of a client of any family it counts who it is, not what its proxy has spoken with it.
+/// AF_UNIX, SOCK_DGRAM. A header for datagrams names its client too, as one for UDP does.
 const UNIX_DGRAM: u8 = 0x32;
 
 /// The form of a header.
